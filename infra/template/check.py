@@ -1,0 +1,181 @@
+"""What no linter knows about template.yaml: the project's own rules. Prints every fault, and how to mend it."""
+
+import hashlib
+import json
+import pathlib
+import re
+import sys
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms (!Ref, !Sub, ...) as their long ones."""
+
+
+def _intrinsic(loader, suffix, node):
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        return {name: value.split(".", 1) if suffix == "GetAtt" else value}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+
+
+class Template:
+    def __init__(self, path: pathlib.Path):
+        self.document = yaml.load(path.read_text(), _Loader)
+        self.resources = self.document["Resources"]
+
+    def of_type(self, kind: str) -> dict:
+        return {name: item for name, item in self.resources.items() if item["Type"] == kind}
+
+    def properties(self, name: str) -> dict:
+        return self.resources.get(name, {}).get("Properties", {})
+
+
+def functions(template: Template):
+    """One name everywhere: folder, binary, logical id; and all that belongs to a function is there."""
+    folders = {path.parent.name for path in (ROOT / "functions").glob("*/Cargo.toml")}
+    declared = template.of_type("AWS::Serverless::Function")
+    for folder in sorted(folders):
+        if f"{folder.capitalize()}Function" not in declared:
+            yield f"functions/{folder} is not in the template: add {folder.capitalize()}Function"
+    for name, item in declared.items():
+        stem = name.removesuffix("Function")
+        folder, own = stem.lower(), item["Properties"]
+        expected = {
+            "folder": (folder in folders, f"there is no functions/{folder}"),
+            "code": (own["CodeUri"] == f"functions/{folder}", f"CodeUri is not functions/{folder}"),
+            "binary": (item["Metadata"] == {"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": folder}},
+                       f"is not built by rust-cargolambda from the binary {folder}"),
+            "role": (own["Role"] == {"Fn::GetAtt": [f"{stem}Role", "Arn"]}, f"does not run as {stem}Role"),
+            "logs": (own["LoggingConfig"] == {"LogFormat": "JSON", "LogGroup": {"Ref": f"{stem}LogGroup"}},
+                     f"does not log JSON to {stem}LogGroup"),
+            "retention": ("RetentionInDays" in template.properties(f"{stem}LogGroup"),
+                          f"{stem}LogGroup keeps its logs for ever"),
+            "alarms": (all(f"{stem}{metric}Alarm" in template.resources for metric in ("Errors", "Throttles")),
+                       f"lacks {stem}ErrorsAlarm or {stem}ThrottlesAlarm"),
+        }
+        yield from (f"{name}: {fault}" for holds, fault in expected.values() if not holds)
+
+
+def secrets(template: Template):
+    """A secret comes from Secrets Manager, never from a parameter."""
+    for name, item in template.of_type("AWS::Serverless::Function").items():
+        value = item["Properties"]["Environment"]["Variables"].get("TIDINGS_JWT_SECRET")
+        if value and json.dumps(value).count("{{resolve:secretsmanager:") != 2:
+            yield f"{name}: TIDINGS_JWT_SECRET is not a dynamic reference"
+
+
+def permissions(template: Template):
+    """Nobody may do everything, nor anything to everything."""
+    for name, item in template.of_type("AWS::IAM::Role").items():
+        if "ManagedPolicyArns" in item["Properties"]:
+            yield f"{name}: managed policies grant more than is needed; write what the function does"
+        for policy in item["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                actions, resource = statement["Action"], statement["Resource"]
+                if resource == "*" or any("*" in action for action in actions):
+                    yield f"{name}: {actions} on {resource} is too wide"
+
+
+def durability(template: Template):
+    table = template.resources["Table"]
+    own = table["Properties"]
+    kept = table.get("DeletionPolicy") == table.get("UpdateReplacePolicy") == "Retain"
+    if not (kept and own.get("DeletionProtectionEnabled")):
+        yield "Table: can be deleted with the stack"
+    if not own.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
+        yield "Table: cannot be recovered to a point in time"
+
+
+def lanes(template: Template):
+    mapping = template.properties("StreamMapping")
+    if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+        yield "StreamMapping: one bad record would fail its whole batch: ReportBatchItemFailures"
+    if mapping.get("BisectBatchOnFunctionError") is not True:
+        yield "StreamMapping: one record that crashes the function would take its batch along: BisectBatchOnFunctionError"
+    if "OnFailure" not in mapping.get("DestinationConfig", {}) or mapping.get("MaximumRetryAttempts", -1) < 0:
+        yield "StreamMapping: a failing batch would block its shard for a day: MaximumRetryAttempts, OnFailure"
+    inputs = [json.loads(target["Input"]) for target in template.properties("Schedule")["Targets"]]
+    if inputs != [{"share": share, "of": len(inputs)} for share in range(len(inputs))]:
+        yield f"Schedule: the shares of its targets do not cover the agenda exactly once: {inputs}"
+
+
+def doors(template: Template):
+    """Both front doors lead to the same functions."""
+    for http_api, rest_api in (("HttpApi", "RestApi"), ("ProvidersHttpApi", "ProvidersRestApi")):
+        http, rest = _http_routes(template, http_api), _rest_routes(template, rest_api)
+        fallback = http.pop("$default", None)
+        if missing := set(http.items()) - set(rest.items()):
+            yield f"{rest_api} lacks routes of {http_api}: {sorted(missing)}"
+        if extra := {(route, name) for route, name in rest.items() if route not in http and name != fallback}:
+            yield f"{http_api} lacks routes of {rest_api}: {sorted(extra)}"
+        if rest.get("ANY /{proxy+}") != fallback:
+            yield f"{rest_api}: ANY /{{proxy+}} does not lead to {fallback}, as $default of {http_api} does"
+        yield from _deployment(template, rest_api)
+
+
+def _http_routes(template: Template, api: str) -> dict:
+    routes = {}
+    for item in template.of_type("AWS::ApiGatewayV2::Route").values():
+        own = item["Properties"]
+        if own["ApiId"] == {"Ref": api}:
+            integration = re.fullmatch(r"integrations/\$\{(\w+)\}", own["Target"]["Fn::Sub"])[1]
+            routes[own["RouteKey"]] = template.properties(integration)["IntegrationUri"]["Fn::GetAtt"][0]
+    return routes
+
+
+def _rest_routes(template: Template, api: str) -> dict:
+    def path(resource) -> str:
+        if "Fn::GetAtt" in resource:
+            return ""  # the API's root
+        own = template.properties(resource["Ref"])
+        return f"{path(own['ParentId'])}/{own['PathPart']}"
+
+    routes = {}
+    for item in template.of_type("AWS::ApiGateway::Method").values():
+        own = item["Properties"]
+        if own["RestApiId"] == {"Ref": api}:
+            function = re.search(r"\$\{(\w+)\.Arn\}", own["Integration"]["Uri"]["Fn::Sub"])[1]
+            routes[f"{own['HttpMethod']} {path(own['ResourceId']) or '/'}"] = function
+    return routes
+
+
+def _deployment(template: Template, api: str):
+    """The deployment is a new one whenever the routes are, and copies all of them."""
+    kinds = ("AWS::ApiGateway::Resource", "AWS::ApiGateway::Method")
+    routes = {name: item["Properties"] for kind in kinds for name, item in template.of_type(kind).items()
+              if item["Properties"]["RestApiId"] == {"Ref": api}}
+    digest = hashlib.sha256(json.dumps(routes, sort_keys=True).encode()).hexdigest()[:8]
+    name = f"{api.removesuffix('Api')}Deployment{digest}"
+    if name not in template.resources:
+        found = [known for known, item in template.of_type("AWS::ApiGateway::Deployment").items()
+                 if item["Properties"]["RestApiId"] == {"Ref": api}]
+        yield f"{api}: its routes have changed; write {name} in place of {' '.join(found)} throughout template.yaml"
+        return
+    methods = {known for known in routes if template.resources[known]["Type"] == kinds[1]}
+    if set(template.resources[name]["DependsOn"]) != methods:
+        yield f"{name}: DependsOn must be {sorted(methods)}, or it may copy the API before they are there"
+
+
+def main() -> int:
+    template = Template(ROOT / "template.yaml")
+    rules = (functions, secrets, permissions, durability, lanes, doors)
+    faults = [fault for rule in rules for fault in rule(template)]
+    for fault in faults:
+        print(f"template.yaml: {fault}")
+    if not faults:
+        print(f"template.yaml: {len(template.resources)} resources keep the project's rules")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

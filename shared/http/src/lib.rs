@@ -1,0 +1,30 @@
+//! What HTTP functions share: who the caller is and what it may do, what a request may look like, and how
+//! every answer looks, errors included.
+//!
+//! A function's router names the extractors of this crate, and its wiring calls [`finish`] on it once. From
+//! then on whatever goes wrong is answered with an [`ApiError`]'s body: a handler's refusal, an extractor's,
+//! an unknown route, a wrong method, a panic.
+
+mod answer;
+mod app;
+mod caller;
+pub mod credential;
+mod error;
+mod extract;
+mod fault;
+mod from_json;
+mod json;
+pub mod openapi;
+mod page;
+mod query;
+
+pub use answer::{Reply, accepted, created, no_content, ok};
+pub use app::{RequestId, finish};
+pub use caller::{Admin, AnyScope, Caller, Organization, Permission};
+pub use credential::{Credentials, LookupFailed};
+pub use error::{ApiError, ErrorCode};
+pub use extract::{BodyLimit, DEFAULT_BODY_BYTES, Idempotency, Json, Path};
+pub use fault::{Fault, FaultKind, MAX_FAULTS};
+pub use from_json::{FromJson, Object, text};
+pub use page::{ListQuery, ListResponse};
+pub use query::{FromQuery, Query, QueryString};

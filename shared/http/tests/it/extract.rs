@@ -1,0 +1,135 @@
+use std::fmt::Write as _;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get as route;
+use http::{HeaderValue, Request};
+use insta::assert_snapshot;
+use tidings_domain::Timestamp;
+use tidings_domain::idempotency::Answer;
+use tidings_domain::ids::JobId;
+use tidings_domain::job::JobStatus;
+use tidings_domain::page::Page;
+use tidings_http::{
+    ApiError, FromQuery, Idempotency, ListQuery, ListResponse, Path, Query, QueryString, Reply, accepted, created,
+    no_content, ok,
+};
+
+use crate::support::{get, send, shown};
+
+struct JobsQuery {
+    list: ListQuery<JobId>,
+    status: Option<JobStatus>,
+    types: Vec<String>,
+}
+
+impl FromQuery for JobsQuery {
+    fn from_query(query: &mut QueryString) -> Option<Self> {
+        let list = ListQuery::from_query(query)?;
+        let status = query.one("status", |text| {
+            JobStatus::ALL.into_iter().find(|status| status.code() == text).ok_or("must be pending, complete or failed")
+        });
+        let types = query.all("types", |text| if text.is_empty() { Err("is empty") } else { Ok(text.to_owned()) });
+        Some(Self { list, status, types })
+    }
+}
+
+fn job() -> JobId {
+    JobId::new(Timestamp::from_millis(1_700_000_000_000), [3; 15])
+}
+
+#[tokio::test]
+async fn a_query_is_read_or_refused_with_everything_that_is_wrong() {
+    let router = Router::new().route(
+        "/",
+        route(async |Query(JobsQuery { list, status, types }): Query<JobsQuery>| {
+            format!("{} {:?} {status:?} {types:?}", list.limit.get(), list.iterator)
+        }),
+    );
+    let id = job();
+    let mut table = String::new();
+    for query in [
+        String::new(),
+        format!("?limit=250&iterator={id}&status=pending&types=a&types=b%20c&types=a"),
+        "?utm_source=mail&limit=1".to_owned(),
+        "?limit=251&iterator=x&status=PENDING&types=".to_owned(),
+        "?limit=0".to_owned(),
+        "?limit=".to_owned(),
+        "?limit=-1".to_owned(),
+        "?limit=1&limit=2".to_owned(),
+        "?limit=%FF".to_owned(),
+    ] {
+        let answer = get(&router, &format!("/{query}")).await;
+        let (first, last) = (answer.lines().next().unwrap(), answer.lines().last().unwrap());
+        writeln!(table, "{}\n  {first}\n  {last}", query.replace(&id.to_string(), "[id]")).unwrap();
+    }
+    assert_snapshot!(table.replace(&id.to_string(), "[id]"), @"");
+}
+
+#[tokio::test]
+async fn an_id_of_another_kind_in_the_path_names_nothing() {
+    let router = Router::new()
+        .route("/job/{id}", route(async |Path(id): Path<JobId>| id.to_string()))
+        .route("/two/{a}/{b}", route(async |Path(_): Path<JobId>| "never"));
+    assert!(get(&router, &format!("/job/{}", job())).await.starts_with("200"));
+    for path in ["/job/x", "/job/org_2YRGXmV2kOvLdvU3tNaHPUGy5Pw", "/job/%FF"] {
+        assert!(get(&router, path).await.starts_with("404"), "{path}");
+    }
+    assert!(get(&router, "/two/a/b").await.starts_with("500"));
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_optional_and_well_formed() {
+    let router = Router::new().route(
+        "/",
+        route(async |Idempotency(key): Idempotency| key.map_or("none".to_owned(), |key| key.as_str().to_owned())),
+    );
+    let mut table = String::new();
+    let long = "k".repeat(256);
+    let cases: [&[&[u8]]; 6] = [&[], &[b"order 17"], &[b""], &[long.as_bytes()], &[b"caf\xc3\xa9"], &[b"a", b"a"]];
+    for values in cases {
+        let mut request = Request::get("/").body(Body::empty()).unwrap();
+        for value in values {
+            request.headers_mut().append("idempotency-key", HeaderValue::from_bytes(value).unwrap());
+        }
+        let answer = shown(send(&router, request).await).await;
+        let (first, last) = (answer.lines().next().unwrap(), answer.lines().last().unwrap());
+        writeln!(table, "{first}: {last}").unwrap();
+    }
+    assert_snapshot!(table, @"");
+}
+
+#[tokio::test]
+async fn answers_have_their_status_headers_and_body() {
+    let body = || serde_json::json!({"jobId": "job_1"});
+    let router = Router::new()
+        .route("/ok", route(async move || ok(&body())))
+        .route("/created", route(async move || created("/webhook/job_1".to_owned(), &body())))
+        .route("/accepted", route(async move || accepted(&body())))
+        .route("/none", route(async || no_content()))
+        .route(
+            "/again",
+            route(async move || {
+                let kept = created("/webhook/job_1".to_owned(), &body())?.answer().clone();
+                Ok::<_, ApiError>(Reply::replayed(kept))
+            }),
+        )
+        .route(
+            "/bad",
+            route(async || Reply::from(Answer { status: 201, location: Some("a\nb".to_owned()), body: String::new() })),
+        );
+    let mut table = String::new();
+    for path in ["/ok", "/created", "/accepted", "/none", "/again", "/bad"] {
+        writeln!(table, "--- {path}\n{}", get(&router, path).await).unwrap();
+    }
+    assert_snapshot!(table, @"");
+}
+
+#[test]
+fn a_page_is_listed_with_the_contracts_names() {
+    let page = Page { data: vec![1, 2], done: false };
+    let list = ListResponse::new(page, |number| format!("id_{number}"), |number| number * 10);
+    assert_snapshot!(serde_json::to_string(&list).unwrap(), @"");
+    let empty = ListResponse::new(Page { data: vec![], done: true }, |_: &u8| String::new(), |number| number);
+    assert_snapshot!(serde_json::to_string(&empty).unwrap(), @"");
+}

@@ -1,0 +1,20 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::duration_suboptimal_units,
+    missing_docs,
+    reason = "tests"
+)]
+
+//! Requests go through routers that are made as the functions make theirs.
+
+mod api_key;
+mod body;
+mod edge;
+mod error;
+mod extract;
+mod openapi;
+mod permission;
+mod support;
+mod token;

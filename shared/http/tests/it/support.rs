@@ -1,0 +1,145 @@
+use std::fmt::Write as _;
+use std::io;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use futures::FutureExt as _;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use tidings_domain::Timestamp;
+use tidings_domain::caller::{Caller, Role, Scope};
+use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_http::credential::{CACHE_FOR, CredentialOptions, FindApiKey, JwksDocument, PublicKey};
+use tidings_http::{Credentials, finish};
+use tidings_runtime::Clock;
+use tower::ServiceExt as _;
+use tracing_subscriber::fmt::MakeWriter;
+
+pub(crate) const SECRET: &[u8] = b"a secret of the tests, which is long enough";
+pub(crate) const RSA: &str = include_str!("../fixtures/keys/rsa.pem");
+pub(crate) const RSA_PUBLIC: &str = include_str!("../fixtures/keys/rsa.pub.pem");
+pub(crate) const ED25519: &str = include_str!("../fixtures/keys/ed25519.pem");
+pub(crate) const ED25519_PUBLIC: &str = include_str!("../fixtures/keys/ed25519.pub.pem");
+
+/// A clock that a test moves.
+#[derive(Clone)]
+pub(crate) struct TestClock(Arc<AtomicI64>);
+
+impl TestClock {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(1_800_000_000_000)))
+    }
+
+    pub(crate) fn advance_ms(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        let clock = self.clone();
+        Clock::from_fn(move || clock.now())
+    }
+}
+
+pub(crate) fn no_api_keys() -> FindApiKey {
+    Arc::new(|_| async { Ok(None) }.boxed())
+}
+
+pub(crate) fn options(clock: &TestClock) -> CredentialOptions {
+    CredentialOptions {
+        hs256_secret: SECRET.to_vec(),
+        public_keys: vec![PublicKey::from_pem(RSA_PUBLIC).unwrap(), PublicKey::from_pem(ED25519_PUBLIC).unwrap()],
+        jwks: None::<JwksDocument>,
+        find_api_key: no_api_keys(),
+        clock: clock.clock(),
+        cache_for: CACHE_FOR,
+    }
+}
+
+pub(crate) fn credentials() -> Credentials {
+    Credentials::new(options(&TestClock::new()))
+}
+
+pub(crate) fn organization() -> Caller {
+    Caller {
+        organization: OrganizationId::new(Timestamp::from_millis(1_700_000_000_000), [1; 15]),
+        scope: Scope::Organization,
+        role: Role::User,
+        organizations: Vec::new(),
+    }
+}
+
+pub(crate) fn application() -> Caller {
+    let id = ApplicationId::new(Timestamp::from_millis(1_700_000_000_000), [2; 15]);
+    Caller { scope: Scope::Application(id), ..organization() }
+}
+
+pub(crate) fn admin() -> Caller {
+    Caller { role: Role::Admin, organizations: vec!["acme".to_owned()], ..organization() }
+}
+
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> Response<Body> {
+    finish(router.clone()).oneshot(request).await.unwrap()
+}
+
+/// Status, headers and body, without what differs from request to request or is the same on each.
+pub(crate) async fn shown(response: Response<Body>) -> String {
+    let (parts, body) = response.into_parts();
+    let mut text = format!("{}\n", parts.status);
+    for (name, value) in &parts.headers {
+        if !["x-request-id", "content-length", "x-content-type-options", "cache-control"].contains(&name.as_str()) {
+            writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
+        }
+    }
+    text.push_str(std::str::from_utf8(&body.collect().await.unwrap().to_bytes()).unwrap());
+    text
+}
+
+pub(crate) async fn get(router: &Router, path: &str) -> String {
+    shown(send(router, Request::get(path).body(Body::empty()).unwrap()).await).await
+}
+
+pub(crate) async fn get_as(router: &Router, path: &str, bearer: &str) -> String {
+    let request = Request::get(path).header("authorization", format!("Bearer {bearer}"));
+    shown(send(router, request.body(Body::empty()).unwrap()).await).await
+}
+
+/// What is logged on this thread while the guard lives.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(crate) fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(log.clone()).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}

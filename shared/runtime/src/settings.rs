@@ -1,0 +1,221 @@
+//! Settings: environment variables, read in this one place, with every fault reported at once.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tidings_domain::retry::RetrySchedule;
+use url::Url;
+
+/// Everything that can be set from outside. A function uses what it needs of it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `TABLE_NAME`: the DynamoDB table.
+    pub table_name: String,
+    /// `STAGE`: a deployment's name, in logs and metrics.
+    pub stage: String,
+    /// `TIDINGS_JWT_SECRET`: signs tokens (HS256), and what job callbacks are signed with is derived from it.
+    pub jwt_secret: Option<Secret>,
+    /// `TIDINGS_JWT_PUBLIC_KEY`: a PEM public key; tokens that its owner signed (RS256, `EdDSA`) are accepted, too.
+    pub jwt_public_key: Option<String>,
+    /// `TIDINGS_JWKS`: a JSON Web Key Set; tokens signed by one of its keys are accepted, too.
+    pub jwks: Option<String>,
+    /// `SERVICE_ENDPOINT`: the providers API; a provider's id is appended.
+    pub service_endpoint: Option<Url>,
+    /// `FAILURE_PROBABILITY`: the share of requests that the mock provider fails on purpose, 0 to 1.
+    pub failure_probability: f64,
+    /// `JOB_RETRY_SCHEDULE`: delays between the tries of a job.
+    pub job_retry_schedule: RetrySchedule,
+    /// `REQUEST_TIMEOUT_MS`: the longest that a whole outbound request may take.
+    pub request_timeout: Duration,
+    /// `EGRESS_ALLOW`: networks that outbound requests may reach although private.
+    pub egress_allow: Vec<IpNet>,
+    /// `GRACE_SECONDS`: how long the fast lane owns a new record.
+    pub grace: Duration,
+    /// `RUST_LOG`: which events are logged.
+    pub log_filter: String,
+}
+
+/// What holds where a variable is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defaults {
+    /// On somebody's own machine: loopback may be reached, and the grace is short.
+    Local,
+    /// In AWS: nothing private may be reached.
+    Deployed,
+}
+
+/// A secret text. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Fewest bytes of a secret that signs tokens: HS256 asks for as many as its hash has.
+    pub const MIN_BYTES: usize = 32;
+
+    /// The secret's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl FromStr for Secret {
+    type Err = SecretTooShort;
+
+    fn from_str(text: &str) -> Result<Self, SecretTooShort> {
+        if text.len() < Self::MIN_BYTES { Err(SecretTooShort) } else { Ok(Self(text.to_owned())) }
+    }
+}
+
+/// A secret that could be guessed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be at least {} bytes long", Secret::MIN_BYTES)]
+pub struct SecretTooShort;
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Every fault of the settings: a line for each, naming the variable but never showing a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct SettingsError(Vec<String>);
+
+impl Settings {
+    /// From the process's environment.
+    pub fn from_env(defaults: Defaults) -> Result<Self, SettingsError> {
+        #[expect(clippy::disallowed_methods, reason = "the one place where settings come in")]
+        Self::read(defaults, |name| std::env::var(name).ok())
+    }
+
+    /// From wherever `get` looks a variable up. An empty value is one that is not set.
+    pub fn read(defaults: Defaults, get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let mut reader = Reader { get, faults: Vec::new() };
+        let local = defaults == Defaults::Local;
+        let settings = Self {
+            table_name: reader.text("TABLE_NAME", "tidings"),
+            stage: reader.text("STAGE", "local"),
+            jwt_secret: reader.optional("TIDINGS_JWT_SECRET", str::parse),
+            jwt_public_key: reader.lookup("TIDINGS_JWT_PUBLIC_KEY"),
+            jwks: reader.lookup("TIDINGS_JWKS"),
+            service_endpoint: reader.optional("SERVICE_ENDPOINT", parse_endpoint),
+            failure_probability: reader.optional("FAILURE_PROBABILITY", parse_probability).unwrap_or(0.5),
+            job_retry_schedule: reader
+                .optional("JOB_RETRY_SCHEDULE", str::parse)
+                .unwrap_or_else(|| RetrySchedule::repeat(Duration::from_mins(1), 24 * 60)),
+            request_timeout: reader
+                .optional("REQUEST_TIMEOUT_MS", |text| parse_bounded(text, 100, 30_000))
+                .map_or(Duration::from_secs(15), Duration::from_millis),
+            egress_allow: reader
+                .optional("EGRESS_ALLOW", parse_networks)
+                .unwrap_or_else(|| if local { loopback() } else { Vec::new() }),
+            grace: reader
+                .optional("GRACE_SECONDS", |text| parse_bounded(text, 1, 900))
+                .map_or(Duration::from_secs(if local { 5 } else { 30 }), Duration::from_secs),
+            log_filter: reader.text("RUST_LOG", "info"),
+        };
+        if reader.faults.is_empty() { Ok(settings) } else { Err(SettingsError(reader.faults)) }
+    }
+}
+
+struct Reader<F> {
+    get: F,
+    faults: Vec<String>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn lookup(&self, name: &str) -> Option<String> {
+        (self.get)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn text(&self, name: &str, default: &str) -> String {
+        self.lookup(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    fn optional<T, E: fmt::Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
+        let value = self.lookup(name)?;
+        parse(&value).map_err(|error| self.faults.push(format!("{name}: {error}"))).ok()
+    }
+}
+
+fn parse_endpoint(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "must be a URL")?;
+    match (url.scheme(), text.ends_with('/')) {
+        ("http" | "https", true) => Ok(url),
+        _ => Err("must start with http:// or https:// and end with `/`"),
+    }
+}
+
+fn parse_probability(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or("must be a number from 0 to 1")
+}
+
+fn parse_bounded(text: &str, min: u64, max: u64) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|number| (min..=max).contains(number))
+        .ok_or_else(|| format!("must be a whole number from {min} to {max}"))
+}
+
+fn parse_networks(text: &str) -> Result<Vec<IpNet>, &'static str> {
+    let parse = |part: &str| part.parse().map_err(|_| "must be networks like 10.0.0.0/8, separated by commas");
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(parse).collect()
+}
+
+fn loopback() -> Vec<IpNet> {
+    parse_networks("127.0.0.0/8,::1/128").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(defaults: Defaults, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::read(defaults, |name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn nothing_set_is_a_valid_configuration() {
+        let settings = read(Defaults::Deployed, &[]).unwrap();
+        assert_eq!(settings.job_retry_schedule.max_tries(), 1441);
+        assert_eq!((settings.grace.as_secs(), settings.request_timeout.as_secs()), (30, 15));
+    }
+
+    #[test]
+    fn only_a_local_service_may_reach_loopback_by_default() {
+        assert!(read(Defaults::Deployed, &[]).unwrap().egress_allow.is_empty());
+        assert!(read(Defaults::Deployed, &[("STAGE", "local")]).unwrap().egress_allow.is_empty());
+        assert_eq!(read(Defaults::Local, &[]).unwrap().egress_allow.len(), 2);
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once_and_no_value_is_shown() {
+        let error = read(
+            Defaults::Deployed,
+            &[
+                ("TIDINGS_JWT_SECRET", "hunter2"),
+                ("SERVICE_ENDPOINT", "http://example.com/providers"),
+                ("FAILURE_PROBABILITY", "2"),
+                ("JOB_RETRY_SCHEDULE", "soon"),
+                ("REQUEST_TIMEOUT_MS", "1"),
+                ("EGRESS_ALLOW", "10.0.0.0/33"),
+                ("GRACE_SECONDS", "-1"),
+            ],
+        )
+        .unwrap_err();
+        let text = error.to_string();
+        assert_eq!(text.lines().count(), 7, "{text}");
+        assert!(!text.contains("hunter2"));
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_by_debug() {
+        let settings = read(Defaults::Local, &[("TIDINGS_JWT_SECRET", &"s3cret".repeat(6))]).unwrap();
+        assert!(!format!("{settings:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,483 @@
+//! Jobs and their providers' records: one partition a job.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tidings_domain::Timestamp;
+use tidings_domain::agenda::{Entry, EntryKey};
+use tidings_domain::idempotency::KeptAnswer;
+use tidings_domain::ids::{JobId, OrganizationId};
+use tidings_domain::job::{Job, JobStatus, ProviderId, ProviderRecord, RecordStatus};
+use tidings_domain::page::{Page, PageLimit};
+use tidings_domain::webhook_url::WebhookUrl;
+
+use crate::agenda::{Claim, Finished, entry_item, owing};
+use crate::expression::{Change, Item, item, n, s};
+use crate::idempotency::Repetition;
+use crate::transaction::{Outcome, Refusal};
+use crate::{DecodeError, Store, StoreError, keys};
+
+/// How long a job can be read after it ended.
+pub const RETENTION: std::time::Duration = std::time::Duration::from_hours(24 * 90);
+
+/// What became of a request that makes work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Accepted {
+    /// It was written.
+    Written,
+    /// Its idempotency key was used before; nothing was written.
+    Repeated(Repetition),
+}
+
+/// What became of a request to try a failed job again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Reopened {
+    /// It is pending again.
+    Pending,
+    /// Its idempotency key was used before; nothing was written.
+    Repeated(Repetition),
+    /// There is no such job.
+    Unknown,
+    /// It has not failed: this is where it stands.
+    NotFailed(JobStatus),
+}
+
+/// A job and what its providers gave, in the order asked for.
+#[derive(Debug, Clone)]
+pub struct StoredJob {
+    /// The job.
+    pub job: Job,
+    /// A record for each of its providers.
+    pub records: Vec<ProviderRecord>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct JobItem {
+    pk: String,
+    sk: String,
+    entity: String,
+    v: u32,
+    providers: Vec<ProviderId>,
+    callback_url: WebhookUrl,
+    status: JobStatus,
+    created_at: i64,
+    updated_at: i64,
+    tries: u32,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    last_error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    next_due: Option<i64>,
+    gsi1pk: String,
+    gsi1sk: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    expires_at: Option<i64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ProviderItem {
+    pk: String,
+    sk: String,
+    entity: String,
+    v: u32,
+    status: RecordStatus,
+    date: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    data: Option<String>,
+}
+
+fn job_item(job: &Job) -> Item {
+    let Job { id, organization, providers, callback_url, status, created_at, updated_at, tries, last_error, next_due } =
+        job;
+    let keys::Key { pk, sk } = keys::job(*organization, *id);
+    let index = keys::job_index(*organization, *status, *id);
+    item(&JobItem {
+        pk,
+        sk,
+        entity: "job".to_owned(),
+        v: 1,
+        providers: providers.clone(),
+        callback_url: callback_url.clone(),
+        status: *status,
+        created_at: created_at.as_millis(),
+        updated_at: updated_at.as_millis(),
+        tries: *tries,
+        last_error: last_error.clone(),
+        next_due: next_due.map(Timestamp::as_millis),
+        gsi1pk: index.pk,
+        gsi1sk: index.sk,
+        expires_at: None,
+    })
+}
+
+fn read_job(stored: JobItem) -> Result<Job, DecodeError> {
+    let JobItem {
+        pk,
+        sk: _,
+        entity: _,
+        v: _,
+        providers,
+        callback_url,
+        status,
+        created_at,
+        updated_at,
+        tries,
+        last_error,
+        next_due,
+        gsi1pk: _,
+        gsi1sk: _,
+        expires_at: _,
+    } = stored;
+    let (organization, id) = pk.split_once('/').ok_or_else(|| DecodeError::new(&*pk, "its key names no job"))?;
+    Ok(Job {
+        id: id.parse().map_err(|error| DecodeError::new(&*pk, error))?,
+        organization: organization.parse().map_err(|error| DecodeError::new(&*pk, error))?,
+        providers,
+        callback_url,
+        status,
+        created_at: Timestamp::from_millis(created_at),
+        updated_at: Timestamp::from_millis(updated_at),
+        tries,
+        last_error,
+        next_due: next_due.map(Timestamp::from_millis),
+    })
+}
+
+fn decode_job(stored: Item, now: Timestamp) -> Result<Option<Job>, DecodeError> {
+    let key = stored.get(keys::PK).and_then(|pk| pk.as_s().ok()).cloned().unwrap_or_default();
+    let stored: JobItem = serde_dynamo::from_item(stored).map_err(|error| DecodeError::new(key, error))?;
+    // The table deletes expired items only within days.
+    if stored.expires_at.is_some_and(|at| at <= now.as_secs()) { Ok(None) } else { read_job(stored).map(Some) }
+}
+
+/// The job that an image of the table's stream shows.
+pub fn from_image(image: serde_dynamo::Item) -> Result<Job, DecodeError> {
+    let stored = serde_dynamo::from_item(image).map_err(|error| DecodeError::new("of a job's image", error))?;
+    read_job(stored)
+}
+
+fn record_item(job: &Job, record: &ProviderRecord) -> Item {
+    let ProviderRecord { provider, status, date, data } = record;
+    let keys::Key { pk, sk } = keys::provider_record(job.organization, job.id, provider);
+    item(&ProviderItem {
+        pk,
+        sk,
+        entity: "provider_record".to_owned(),
+        v: 1,
+        status: *status,
+        date: date.as_millis(),
+        data: data.as_deref().map(|data| data.get().to_owned()),
+    })
+}
+
+fn decode_record(stored: Item) -> Result<ProviderRecord, DecodeError> {
+    let stored: ProviderItem =
+        serde_dynamo::from_item(stored).map_err(|error| DecodeError::new("of a provider's record", error))?;
+    let ProviderItem { pk, sk, entity: _, v: _, status, date, data } = stored;
+    let wrong = |problem: String| DecodeError::new(format!("{pk} | {sk}"), problem);
+    let provider = sk.strip_prefix(keys::PROVIDER).unwrap_or_default().to_owned();
+    Ok(ProviderRecord {
+        provider: ProviderId::try_from(provider).map_err(|error| wrong(error.to_string()))?,
+        status,
+        date: Timestamp::from_millis(date),
+        data: data.map(RawValue::from_string).transpose().map_err(|error| wrong(error.to_string()))?,
+    })
+}
+
+/// What a job owes from its beginning, or again: due when the fast lane's time is over.
+fn entry(job: &Job, due: Timestamp) -> Entry {
+    let key = EntryKey { due, work: job.work() };
+    Entry { key, tries: 0, destination: Some(job.callback_url.origin()) }
+}
+
+impl Store {
+    /// Writes a new job, a record for each provider, what it owes from `job.next_due` on, and the answer that
+    /// a repetition gets, all or nothing, in one call.
+    pub async fn create_job(&self, job: &Job, kept: Option<&KeptAnswer>) -> Result<Accepted, StoreError> {
+        let entry = entry(job, job.next_due.unwrap_or(job.created_at));
+        let mut stored = job_item(job);
+        stored.extend(owing(&entry));
+        let mut actions = vec![self.create(stored)?, self.create(entry_item(&entry))?];
+        for record in job.new_records() {
+            actions.push(self.create(record_item(job, &record))?);
+        }
+        if let Some(kept) = kept {
+            actions.push(self.keep_answer(job.organization, kept, job.created_at)?);
+        }
+        match (self.transact(actions).await?, kept) {
+            (Outcome::Written, _) => Ok(Accepted::Written),
+            (Outcome::Refused(refusals), Some(kept)) => {
+                let stored = refusals.into_iter().find_map(|refusal| refusal.item);
+                let stored = stored.ok_or_else(|| DecodeError::new(job.id.to_string(), "the id is in use"))?;
+                Ok(Accepted::Repeated(Repetition::of(stored, kept)?))
+            }
+            (Outcome::Refused(_), None) => Err(DecodeError::new(job.id.to_string(), "the id is in use").into()),
+        }
+    }
+
+    /// A job of this organization with its providers' records. One consistent read.
+    pub async fn job(
+        &self,
+        organization: OrganizationId,
+        id: JobId,
+        now: Timestamp,
+    ) -> Result<Option<StoredJob>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("#pk = :pk")
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_values(":pk", s(keys::job_partition(organization, id)))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut job = None;
+        let mut records = HashMap::new();
+        while let Some(stored) = pages.try_next().await? {
+            let sk = stored.get(keys::SK).and_then(|sk| sk.as_s().ok()).map_or("", String::as_str);
+            if sk == keys::JOB {
+                job = decode_job(stored, now)?;
+            } else if sk.starts_with(keys::PROVIDER) {
+                let record = decode_record(stored)?;
+                records.insert(record.provider.clone(), record);
+            } else {
+                tracing::warn!(job.id = %id, sk, "skipped an unknown item of a job");
+            }
+        }
+        let Some(job) = job else { return Ok(None) };
+        let records = job.providers.iter().map(|provider| {
+            let missing = || DecodeError::new(job.id.to_string(), format!("no record of the provider {provider}"));
+            records.remove(provider).ok_or_else(missing)
+        });
+        let records = records.collect::<Result<_, _>>()?;
+        Ok(Some(StoredJob { job, records }))
+    }
+
+    /// An organization's jobs, newest first, those older than `before`. One query for each status asked for, and
+    /// a batch of reads.
+    pub async fn jobs(
+        &self,
+        organization: OrganizationId,
+        status: Option<JobStatus>,
+        before: Option<JobId>,
+        limit: PageLimit,
+        now: Timestamp,
+    ) -> Result<Page<Job>, StoreError> {
+        let statuses = status.map_or(JobStatus::ALL.to_vec(), |status| vec![status]);
+        let one_more = limit.get() + 1;
+        let lists = statuses.iter().map(|status| self.job_ids(organization, *status, before, one_more));
+        let mut ids = try_join_all(lists).await?.concat();
+        ids.sort_unstable_by(|left, right| right.cmp(left));
+        // A job whose status is just changing can be in two lists.
+        ids.dedup();
+        let done = ids.len() <= limit.get();
+        ids.truncate(limit.get());
+        let mut jobs = self.jobs_by_id(organization, &ids, now).await?;
+        let data = ids.iter().filter_map(|id| jobs.remove(id));
+        Ok(Page { data: data.filter(|job| status.is_none_or(|status| job.status == status)).collect(), done })
+    }
+
+    async fn job_ids(
+        &self,
+        organization: OrganizationId,
+        status: JobStatus,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<JobId>, StoreError> {
+        // `job_` and a character above every letter and digit.
+        let before = before.map_or_else(|| format!("{}~", JobId::PREFIX), |id| id.to_string());
+        let answer = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .index_name(keys::INDEX)
+            .key_condition_expression("#pk = :pk AND #sk < :before")
+            .expression_attribute_names("#pk", keys::INDEX_PK)
+            .expression_attribute_names("#sk", keys::INDEX_SK)
+            .expression_attribute_values(":pk", s(keys::job_index_partition(organization, status)))
+            .expression_attribute_values(":before", s(before))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await?;
+        Ok(answer.items().iter().filter_map(|item| item.get(keys::INDEX_SK)?.as_s().ok()?.parse().ok()).collect())
+    }
+
+    async fn jobs_by_id(
+        &self,
+        organization: OrganizationId,
+        ids: &[JobId],
+        now: Timestamp,
+    ) -> Result<HashMap<JobId, Job>, StoreError> {
+        let mut jobs = HashMap::new();
+        let mut wanted: Vec<Item> = ids.iter().map(|id| keys::job(organization, *id).attributes()).collect();
+        while !wanted.is_empty() {
+            let later = wanted.split_off(wanted.len().min(100));
+            let request = KeysAndAttributes::builder().set_keys(Some(wanted)).build()?;
+            let answer = self.client.batch_get_item().request_items(&*self.table, request).send().await?;
+            for stored in answer.responses.unwrap_or_default().into_values().flatten() {
+                jobs.extend(decode_job(stored, now)?.map(|job| (job.id, job)));
+            }
+            let rest = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&*self.table));
+            wanted = [rest.map(|rest| rest.keys).unwrap_or_default(), later].concat();
+        }
+        Ok(jobs)
+    }
+
+    /// Keeps what a provider gave, so that it is asked once however often the others fail.
+    pub async fn keep_provider_data(
+        &self,
+        job: &Job,
+        provider: &ProviderId,
+        data: &RawValue,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = Change::new().set("data", s(data.get())).set("date", n(now.as_millis()));
+        let update_expression = change.update_expression();
+        let (condition, names, values) = change.into_parts();
+        self.client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::provider_record(job.organization, job.id, provider).attributes()))
+            .update_expression(update_expression)
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::None)
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// The callback was taken: the job and its records are complete, and nothing is owed any more.
+    pub async fn complete_job(&self, job: &Job, claim: &Claim, now: Timestamp) -> Result<Finished, StoreError> {
+        let ended = Ended { status: JobStatus::Complete, last_error: job.last_error.as_deref(), now };
+        let mut actions = vec![self.take(&keys::agenda(&claim.entry.key))?, self.end_job(job, &ended)?];
+        for provider in &job.providers {
+            let change = Change::new().set("status", s("COMPLETE")).set(keys::TTL, n((now + RETENTION).as_secs()));
+            actions.push(self.change(&keys::provider_record(job.organization, job.id, provider), change)?);
+        }
+        self.finish(actions).await
+    }
+
+    /// A try failed and another follows at `due`.
+    pub async fn postpone_job(
+        &self,
+        job: &Job,
+        claim: &Claim,
+        error: &str,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> Result<Finished, StoreError> {
+        let Claim { entry: Entry { key, tries, destination }, until: _ } = claim;
+        let next =
+            Entry { key: EntryKey { due, work: key.work.clone() }, tries: *tries, destination: destination.clone() };
+        let change = Change::new()
+            .only_if("status", s(JobStatus::Pending.code()))
+            .set("tries", n(job.tries + 1))
+            .set("last_error", s(error))
+            .set("next_due", n(due.as_millis()))
+            .set("updated_at", n(now.as_millis()))
+            .remove(crate::OWED);
+        self.finish(vec![
+            self.take(&keys::agenda(key))?,
+            self.create(entry_item(&next))?,
+            self.change(&keys::job(job.organization, job.id), change)?,
+        ])
+        .await
+    }
+
+    /// The last try failed.
+    pub async fn fail_job(
+        &self,
+        job: &Job,
+        claim: &Claim,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<Finished, StoreError> {
+        let ended = Ended { status: JobStatus::Failed, last_error: Some(error), now };
+        self.finish(vec![self.take(&keys::agenda(&claim.entry.key))?, self.end_job(job, &ended)?]).await
+    }
+
+    /// A failed job is pending again, with all its tries before it, and owes its work from `due` on.
+    pub async fn reopen_job(
+        &self,
+        job: &Job,
+        due: Timestamp,
+        now: Timestamp,
+        kept: Option<&KeptAnswer>,
+    ) -> Result<Reopened, StoreError> {
+        let entry = entry(job, due);
+        let index = keys::job_index(job.organization, JobStatus::Pending, job.id);
+        let mut change = Change::new()
+            .only_if("status", s(JobStatus::Failed.code()))
+            .set("status", s(JobStatus::Pending.code()))
+            .set(keys::INDEX_PK, s(index.pk))
+            .set("tries", n(0))
+            .set("next_due", n(due.as_millis()))
+            .set("updated_at", n(now.as_millis()))
+            .remove(keys::TTL);
+        for (name, value) in owing(&entry) {
+            change = change.set(&name, value);
+        }
+        let mut actions =
+            vec![self.change(&keys::job(job.organization, job.id), change)?, self.create(entry_item(&entry))?];
+        if let Some(kept) = kept {
+            actions.push(self.keep_answer(job.organization, kept, now)?);
+        }
+        let answer = actions.len() - 1;
+        let mut refusals = match self.transact(actions).await? {
+            Outcome::Written => return Ok(Reopened::Pending),
+            Outcome::Refused(refusals) => refusals,
+        };
+        // The idempotency key is looked at first: the job that it reopened is not failed any more.
+        let repeated = refusals.iter().position(|refusal| kept.is_some() && refusal.action == answer);
+        if let (Some(position), Some(kept)) = (repeated, kept)
+            && let Some(stored) = refusals.swap_remove(position).item
+        {
+            return Ok(Reopened::Repeated(Repetition::of(stored, kept)?));
+        }
+        match refusals.into_iter().next() {
+            Some(Refusal { action: 0, item: Some(stored) }) => {
+                Ok(decode_job(stored, now)?.map_or(Reopened::Unknown, |job| Reopened::NotFailed(job.status)))
+            }
+            Some(Refusal { action: 0, item: None }) => Ok(Reopened::Unknown),
+            _ => Ok(Reopened::NotFailed(JobStatus::Pending)),
+        }
+    }
+
+    fn end_job(&self, job: &Job, ended: &Ended<'_>) -> Result<aws_sdk_dynamodb::types::TransactWriteItem, StoreError> {
+        let Ended { status, last_error, now } = *ended;
+        let index = keys::job_index(job.organization, status, job.id);
+        let change = Change::new()
+            .only_if("status", s(JobStatus::Pending.code()))
+            .set("status", s(status.code()))
+            .set(keys::INDEX_PK, s(index.pk))
+            .set("tries", n(job.tries + 1))
+            .set_or_remove("last_error", last_error.map(s))
+            .remove("next_due")
+            .set("updated_at", n(now.as_millis()))
+            .set(keys::TTL, n((now + RETENTION).as_secs()))
+            .remove(crate::OWED);
+        self.change(&keys::job(job.organization, job.id), change)
+    }
+
+    async fn finish(&self, actions: Vec<aws_sdk_dynamodb::types::TransactWriteItem>) -> Result<Finished, StoreError> {
+        Ok(match self.transact(actions).await? {
+            Outcome::Written => Finished::Written,
+            Outcome::Refused(_) => Finished::Lost,
+        })
+    }
+}
+
+struct Ended<'a> {
+    status: JobStatus,
+    last_error: Option<&'a str>,
+    now: Timestamp,
+}

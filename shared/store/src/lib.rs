@@ -1,0 +1,32 @@
+//! The DynamoDB access crate: one table, every key of it in one file, one module per entity.
+//!
+//! # Theory of operation
+//! Whatever is accepted is written together with an entry of the [agenda], in one call. A record that owes work
+//! carries [`OWED`] in its image as long as the table's stream may start on it; the entry is what the schedule finds.
+//! Finishing work and taking its entry off is one transaction on the condition that the entry still stands where its
+//! owner left it, so of two that believe they own the work only one can finish it.
+//!
+//! There is one implementation. What is swapped is the engine under the SDK's client: AWS, a DynamoDB-compatible
+//! endpoint, or an engine inside the process, handed to [`Store::new`] as a client.
+
+pub mod agenda;
+pub mod api_key;
+mod client;
+mod error;
+mod expression;
+mod idempotency;
+pub mod job;
+pub mod keys;
+pub mod table;
+mod transaction;
+
+pub use client::{Options, Store};
+pub use error::{DecodeError, StoreError};
+pub use idempotency::Repetition;
+
+/// The attribute that makes a record's image start work in the fast lane: when the record's agenda entry is due, in
+/// milliseconds since the epoch. The first write that follows takes it off. The stream's filter asks for it.
+pub const OWED: &str = "owed";
+
+/// The attribute beside [`OWED`] that names the work: `<kind>#<record>`.
+pub const WORK: &str = "work";

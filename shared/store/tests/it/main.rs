@@ -1,0 +1,8 @@
+//! The store on the embedded engine.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
+
+mod agenda;
+mod api_key;
+mod job;
+mod support;
+mod table;
