@@ -128,7 +128,7 @@ def _http_routes(template: Template, api: str) -> dict:
     for item in template.of_type("AWS::ApiGatewayV2::Route").values():
         own = item["Properties"]
         if own["ApiId"] == {"Ref": api}:
-            integration = re.fullmatch(r"integrations/\$\{(\w+)\}", own["Target"]["Fn::Sub"])[1]
+            integration = own["Target"]["Fn::Join"][1][1]["Ref"]
             routes[own["RouteKey"]] = template.properties(integration)["IntegrationUri"]["Fn::GetAtt"][0]
     return routes
 

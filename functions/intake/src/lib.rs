@@ -1,1 +1,49 @@
-//! Placeholder.
+//! Accepts work: writes it down, answers. This is the hot path, so it holds only what accepting takes.
+
+pub mod routes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::FromRef;
+use tidings_domain::job::ProviderId;
+use tidings_egress::Egress;
+use tidings_http::Credentials;
+use tidings_runtime::Clock;
+use tidings_store::Store;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the routes work with. Clones share everything.
+#[derive(Clone)]
+pub struct State {
+    /// The table.
+    pub store: Store,
+    /// Says where requests may go.
+    pub egress: Egress,
+    /// Who is calling.
+    pub credentials: Credentials,
+    /// The time.
+    pub clock: Clock,
+    /// Whom a job may ask.
+    pub providers: Arc<[ProviderId]>,
+    /// How long the fast lane owns a new record.
+    pub grace: Duration,
+}
+
+impl FromRef<State> for Credentials {
+    fn from_ref(state: &State) -> Self {
+        state.credentials.clone()
+    }
+}
+
+/// The routes with their OpenAPI descriptions.
+pub fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(routes::job::create))
+}
+
+/// The function's routes, to be finished by `tidings_http::finish`.
+pub fn router(state: State) -> Router {
+    Router::from(routes()).with_state(state)
+}

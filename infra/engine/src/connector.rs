@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Builder, Config, Credentials, Region, StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
+use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
@@ -75,6 +76,9 @@ pub(crate) fn config(engine: Engine) -> Builder {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "tidings-engine"))
+        // A signature that nobody looks at is a fifth of what the SDK does for a request.
+        .allow_no_auth()
+        .auth_scheme_preference([AuthSchemeId::from("noAuth")])
         // Never connected to: an endpoint spares the rules that would compute one.
         .endpoint_url("http://localhost")
         .http_client(http_client(engine))

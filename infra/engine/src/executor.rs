@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
 
-use dynoxide::{Database, DynoxideError};
+use dynoxide::Database;
 use tokio::sync::oneshot;
 
 use crate::capture::Capture;
@@ -102,6 +102,7 @@ impl Executor {
         }
         let kind = operation.kind();
         let alters = operation.changes_tables();
+        let batch = matches!(operation, Operation::BatchWriteItem(_));
         if kind == Kind::Write && self.broken.load(Ordering::Acquire) {
             let refusal = Refusal::internal("the database's disk failed: restart the service");
             // Nobody waits: nothing to tell.
@@ -115,7 +116,7 @@ impl Executor {
         if alters {
             self.schemas.forget();
         }
-        let wrote = kind == Kind::Write && may_have_written(&reply);
+        let wrote = kind == Kind::Write && may_have_written(&reply, batch);
         self.hand_on(kind, Executed { answer, reply, changes, wrote });
     }
 
@@ -175,16 +176,9 @@ fn run(
     Ok((outcome, changes))
 }
 
-/// A batch writes request by request, so its failure says nothing; every other operation is one transaction.
-fn may_have_written(reply: &Reply) -> bool {
-    match reply {
-        Ok(_) => true,
-        Err(Refusal::Engine(error)) => !matches!(
-            error,
-            DynoxideError::ConditionalCheckFailedException(..) | DynoxideError::TransactionCanceledException(..)
-        ),
-        Err(Refusal::UnknownOperation) => false,
-    }
+/// What is refused with a 400 was rolled back, or never begun; but a batch writes item by item until it fails.
+fn may_have_written(reply: &Reply, batch: bool) -> bool {
+    reply.as_ref().err().is_none_or(|refusal| batch || refusal.status() >= 500)
 }
 
 fn caught<T>(work: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
@@ -196,6 +190,10 @@ fn caught<T>(work: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
+
+    use tokio::sync::oneshot::error::TryRecvError;
+
     use super::*;
 
     #[test]
@@ -207,5 +205,59 @@ mod tests {
         assert_eq!(refusal.status(), 500);
         assert!(refusal.body().contains("#InternalServerError"));
         assert!(!refusal.body().contains("a bug"));
+    }
+
+    fn ask(executor: &mut Executor, operation: &str, body: &str) -> oneshot::Receiver<Reply> {
+        let operation = Operation::decode(&format!("DynamoDB_20120810.{operation}"), body.as_bytes()).unwrap();
+        let (answer, answered) = oneshot::channel();
+        executor.execute(Task { operation, token: None, answer });
+        answered
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_write_before_it_is_durable() {
+        let (sender, executed) = channel();
+        let mut executor = Executor {
+            held: Arc::new(Held::memory().unwrap()),
+            jobs: channel().1,
+            output: Output::Thread(sender, std::thread::spawn(|| {})),
+            feeds: Arc::new(Feeds::new()),
+            progress: Arc::default(),
+            broken: Arc::default(),
+            schemas: Schemas::default(),
+            tokens: Tokens::default(),
+        };
+        let table = r#"{"TableName":"things","BillingMode":"PAY_PER_REQUEST",
+            "AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],
+            "KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}]}"#;
+        let put = r#"{"TableName":"things","Item":{"pk":{"S":"a"}},"ConditionExpression":"attribute_not_exists(pk)"}"#;
+        let read = r#"{"TableName":"things","Key":{"pk":{"S":"a"}}}"#;
+        let consistent = r#"{"TableName":"things","Key":{"pk":{"S":"a"}},"ConsistentRead":true}"#;
+
+        let mut waiting = [
+            ask(&mut executor, "CreateTable", table),
+            ask(&mut executor, "PutItem", put),
+            ask(&mut executor, "PutItem", put),
+            ask(&mut executor, "GetItem", consistent),
+        ];
+        for answered in &mut waiting {
+            assert!(matches!(answered.try_recv(), Err(TryRecvError::Empty)));
+        }
+        assert!(matches!(ask(&mut executor, "GetItem", read).try_recv(), Ok(Ok(_))));
+
+        let mut settler = Settler {
+            wal: None,
+            feeds: Arc::clone(&executor.feeds),
+            progress: Arc::clone(&executor.progress),
+            broken: Arc::default(),
+            syncs: Arc::default(),
+        };
+        settler.settle(executed.try_iter().collect());
+        let statuses = waiting.map(|mut answered| match answered.try_recv().unwrap() {
+            Ok(_) => 200,
+            Err(refusal) => refusal.status(),
+        });
+        assert_eq!(statuses, [200, 200, 400, 200]);
+        assert!(matches!(ask(&mut executor, "GetItem", consistent).try_recv(), Ok(Ok(_))));
     }
 }

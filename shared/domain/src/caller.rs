@@ -17,6 +17,19 @@ pub struct Caller {
     pub organizations: Vec<String>,
 }
 
+impl Caller {
+    /// Whether this caller may hand out a credential for `other`: one that can do no more than its own.
+    pub fn may_grant(&self, other: &Self) -> bool {
+        let scope = self.scope == Scope::Organization || self.scope == other.scope;
+        let people = match (self.role, other.role) {
+            (Role::Admin, _) => true,
+            (Role::User, Role::Admin) => false,
+            (Role::User, Role::User) => other.organizations.iter().all(|name| self.organizations.contains(name)),
+        };
+        self.organization == other.organization && scope && people
+    }
+}
+
 /// How much of a tenant a credential reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -35,4 +48,36 @@ pub enum Role {
     User,
     /// Reaches every organization of its tenant.
     Admin,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Timestamp;
+
+    fn caller(role: Role, organizations: &[&str]) -> Caller {
+        Caller {
+            organization: OrganizationId::new(Timestamp::from_millis(1_710_341_906_007), [1; 15]),
+            scope: Scope::Organization,
+            role,
+            organizations: organizations.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn nobody_grants_more_than_it_has() {
+        let user = caller(Role::User, &["acme"]);
+        assert!(user.may_grant(&user));
+        assert!(!user.may_grant(&caller(Role::Admin, &[])));
+        assert!(!user.may_grant(&caller(Role::User, &["acme", "other"])));
+        assert!(caller(Role::Admin, &[]).may_grant(&caller(Role::User, &["other"])));
+
+        let application = |byte| Scope::Application(ApplicationId::new(Timestamp::from_millis(1), [byte; 15]));
+        let narrow = Caller { scope: application(1), ..user.clone() };
+        assert!(user.may_grant(&narrow) && narrow.may_grant(&narrow));
+        assert!(!narrow.may_grant(&user));
+        assert!(!narrow.may_grant(&Caller { scope: application(2), ..user.clone() }));
+        let organization = OrganizationId::new(Timestamp::from_millis(1), [9; 15]);
+        assert!(!caller(Role::Admin, &[]).may_grant(&Caller { organization, ..user }));
+    }
 }

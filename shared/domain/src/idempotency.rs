@@ -24,6 +24,11 @@ impl IdempotencyKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A text of hexadecimal digits that stands for it in the table's keys.
+    pub fn hash(&self) -> String {
+        hex(&Sha256::digest(&self.0))
+    }
 }
 
 impl TryFrom<&str> for IdempotencyKey {

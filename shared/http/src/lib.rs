@@ -17,6 +17,7 @@ mod json;
 pub mod openapi;
 mod page;
 mod query;
+mod store;
 
 pub use answer::{Reply, accepted, created, no_content, ok};
 pub use app::{RequestId, finish};

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tidings_domain::job::{ProviderId, ProviderIdError};
 use tidings_domain::retry::RetrySchedule;
 use url::Url;
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub jwks: Option<String>,
     /// `SERVICE_ENDPOINT`: the providers API; a provider's id is appended.
     pub service_endpoint: Option<Url>,
+    /// `PROVIDERS`: the providers that a job may ask.
+    pub providers: Vec<ProviderId>,
     /// `FAILURE_PROBABILITY`: the share of requests that the mock provider fails on purpose, 0 to 1.
     pub failure_probability: f64,
     /// `JOB_RETRY_SCHEDULE`: delays between the tries of a job.
@@ -102,6 +105,9 @@ impl Settings {
             jwt_public_key: reader.lookup("TIDINGS_JWT_PUBLIC_KEY"),
             jwks: reader.lookup("TIDINGS_JWKS"),
             service_endpoint: reader.optional("SERVICE_ENDPOINT", parse_endpoint),
+            providers: reader
+                .optional("PROVIDERS", parse_providers)
+                .unwrap_or_else(|| parse_providers("gas,internet").unwrap_or_default()),
             failure_probability: reader.optional("FAILURE_PROBABILITY", parse_probability).unwrap_or(0.5),
             job_retry_schedule: reader
                 .optional("JOB_RETRY_SCHEDULE", str::parse)
@@ -158,6 +164,10 @@ fn parse_bounded(text: &str, min: u64, max: u64) -> Result<u64, String> {
         .ok()
         .filter(|number| (min..=max).contains(number))
         .ok_or_else(|| format!("must be a whole number from {min} to {max}"))
+}
+
+fn parse_providers(text: &str) -> Result<Vec<ProviderId>, ProviderIdError> {
+    text.split(',').map(|name| ProviderId::try_from(name.trim().to_owned())).collect()
 }
 
 fn parse_networks(text: &str) -> Result<Vec<IpNet>, &'static str> {

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -34,7 +36,7 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    pub(crate) fn new(key: impl Into<String>, problem: impl ToString) -> Self {
+    pub(crate) fn new(key: impl Into<String>, problem: impl fmt::Display) -> Self {
         Self { key: key.into(), problem: problem.to_string() }
     }
 }

@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use sha2::{Digest as _, Sha256};
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::{EntryKey, RecordName, Work};
 use tidings_domain::api_key::ApiKeyHash;
@@ -98,9 +97,7 @@ pub(crate) fn api_key_index_partition(organization: OrganizationId) -> String {
 
 /// A request that was answered under an `Idempotency-Key`.
 pub fn idempotency(organization: OrganizationId, key: &IdempotencyKey) -> Key {
-    let hash = Sha256::digest(key.as_str());
-    let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    Key::new(format!("{organization}#IDEMPOTENCY#{hash}"), "IDEMPOTENCY")
+    Key::new(format!("{organization}#IDEMPOTENCY#{}", key.hash()), "IDEMPOTENCY")
 }
 
 /// An entry of the agenda.

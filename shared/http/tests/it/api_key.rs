@@ -118,5 +118,18 @@ async fn a_store_that_fails_is_no_wrong_key_and_is_asked_again() {
         answers.push_str(&get_as(&router, "/", key().reveal()).await);
         answers.push_str("\n\n");
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    503 Service Unavailable
+    content-type: application/json
+    retry-after: 1
+    {"code":"unavailable","detail":"The service cannot answer right now."}
+
+    500 Internal Server Error
+    content-type: application/json
+    {"code":"server_error","detail":"Internal error."}
+
+    200 OK
+    content-type: text/plain; charset=utf-8
+    in
+    "#);
 }

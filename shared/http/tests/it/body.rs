@@ -16,7 +16,7 @@ use crate::support::{send, shown};
 struct JobIn {
     providers: Vec<ProviderId>,
     callback_url: WebhookUrl,
-    note: Option<Option<String>>,
+    note: Option<String>,
 }
 
 impl FromJson for JobIn {
@@ -27,7 +27,7 @@ impl FromJson for JobIn {
             object.refuse("providers", "must not be empty");
         }
         let callback_url = object.required("callbackUrl");
-        let note = object.optional("note");
+        let note = object.optional::<Option<String>>("note").flatten();
         object.finish(|| Some(Self { providers: providers?, callback_url: callback_url?, note }))
     }
 }
@@ -51,13 +51,19 @@ async fn answer(body: impl Into<Body>, content_type: Option<&str>) -> String {
 
 const GOOD: &str = r#"{"providers":["gas","internet"],"callbackUrl":"https://example.com/complete"}"#;
 
+async fn table(cases: &[(&str, &[u8])]) -> String {
+    let mut table = String::new();
+    for (name, body) in cases {
+        writeln!(table, "--- {name}\n{}", answer(body.to_vec(), Some("application/json")).await).unwrap();
+    }
+    table
+}
+
 #[tokio::test]
-async fn a_body_is_read_or_refused_with_everything_that_is_wrong() {
+async fn a_body_that_cannot_be_read_is_refused_with_the_place() {
     let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
     let large = format!("{GOOD}{}", " ".repeat(600));
-    let cases: [(&str, &[u8]); 24] = [
-        ("good", GOOD.as_bytes()),
-        ("note is null", br#"{"providers":["gas"],"callbackUrl":"https://example.com/","note":null}"#),
+    let table = table(&[
         ("empty", b""),
         ("white space", b"  "),
         ("not JSON", b"providers=gas"),
@@ -74,18 +80,123 @@ async fn a_body_is_read_or_refused_with_everything_that_is_wrong() {
         ("too large", large.as_bytes()),
         ("a property twice", br#"{"providers":["gas"],"providers":["internet"]}"#),
         ("a property twice, spelled in two ways", br#"{"a":1,"\u0061":2}"#),
+    ])
+    .await;
+    assert_snapshot!(table, @r#"
+    --- empty
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is empty where JSON is expected."}
+    --- white space
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: EOF while parsing a value at line 1 column 2."}
+    --- not JSON
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: expected value at line 1 column 1."}
+    --- cut off
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: EOF while parsing a list at line 1 column 19."}
+    --- something behind it
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: trailing characters at line 1 column 4."}
+    --- comment
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: trailing characters at line 1 column 4."}
+    --- single quotes
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: key must be a string at line 1 column 2."}
+    --- NaN
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: expected value at line 1 column 2."}
+    --- a number out of range
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: number out of range at line 1 column 6."}
+    --- not UTF-8
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not UTF-8 from byte 15 on."}
+    --- half of a surrogate pair
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: unexpected end of hex escape at line 1 column 9."}
+    --- byte order mark
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: expected value at line 1 column 1."}
+    --- too deep
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: nested more than 64 levels deep at line 1 column 65."}
+    --- too large
+    413 Payload Too Large
+    application/json
+    {"code":"payload_too_large","detail":"The body is larger than 600 bytes."}
+    --- a property twice
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: property \"providers\" twice in one object at line 1 column 32."}
+    --- a property twice, spelled in two ways
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body is not acceptable JSON: property \"a\" twice in one object at line 1 column 15."}
+    "#);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_rules_is_refused_with_all_of_its_faults() {
+    let table = table(&[
+        ("good", GOOD.as_bytes()),
+        ("note is null", br#"{"providers":["gas"],"callbackUrl":"https://example.com/","note":null}"#),
         ("no object", b"[]"),
         ("null", b"null"),
         ("nothing in it", b"{}"),
         ("everything wrong", br#"{"providers":"gas","callbackUrl":7,"note":false,"extra":1,"more":{}}"#),
         ("wrong inside", br#"{"providers":["gas",1,"a/b"],"callbackUrl":"ftp://example.com"}"#),
         ("empty list", br#"{"providers":[],"callbackUrl":"https://example.com/"}"#),
-    ];
-    let mut table = String::new();
-    for (name, body) in cases {
-        writeln!(table, "--- {name}\n{}", answer(body.to_vec(), Some("application/json")).await).unwrap();
-    }
-    assert_snapshot!(table, @"");
+    ])
+    .await;
+    assert_snapshot!(table, @r#"
+    --- good
+    200 OK
+    text/plain; charset=utf-8
+    [ProviderId("gas"), ProviderId("internet")] https://example.com/complete None from 77 bytes
+    --- note is null
+    200 OK
+    text/plain; charset=utf-8
+    [ProviderId("gas")] https://example.com/ None from 70 bytes
+    --- no object
+    422 Unprocessable Entity
+    application/json
+    {"detail":[{"loc":["body"],"msg":"must be an object","type":"type_error"}]}
+    --- null
+    422 Unprocessable Entity
+    application/json
+    {"detail":[{"loc":["body"],"msg":"must be an object","type":"type_error"}]}
+    --- nothing in it
+    422 Unprocessable Entity
+    application/json
+    {"detail":[{"loc":["body","providers"],"msg":"is required","type":"value_error.missing"},{"loc":["body","callbackUrl"],"msg":"is required","type":"value_error.missing"}]}
+    --- everything wrong
+    422 Unprocessable Entity
+    application/json
+    {"detail":[{"loc":["body","providers"],"msg":"must be a list","type":"type_error"},{"loc":["body","callbackUrl"],"msg":"must be a string","type":"type_error"},{"loc":["body","note"],"msg":"must be a string","type":"type_error"},{"loc":["body","extra"],"msg":"is not known here","type":"value_error.extra"},{"loc":["body","more"],"msg":"is not known here","type":"value_error.extra"}]}
+    --- wrong inside
+    422 Unprocessable Entity
+    application/json
+    {"detail":[{"loc":["body","providers","1"],"msg":"must be a string","type":"type_error"},{"loc":["body","providers","2"],"msg":"must be 1 to 64 letters, digits, `_` or `-`","type":"value_error"},{"loc":["body","callbackUrl"],"msg":"must start with http:// or https://","type":"value_error"}]}
+    --- empty list
+    422 Unprocessable Entity
+    application/json
+    {"detail":[{"loc":["body","providers"],"msg":"must not be empty","type":"value_error"}]}
+    "#);
 }
 
 #[tokio::test]
@@ -106,7 +217,18 @@ async fn a_body_that_is_said_to_be_something_else_is_refused() {
         let answer = answer(GOOD, content_type).await;
         writeln!(table, "{content_type:?}: {}", answer.lines().next().unwrap()).unwrap();
     }
-    assert_snapshot!(table, @"");
+    assert_snapshot!(table, @r#"
+    None: 200 OK
+    Some("application/json"): 200 OK
+    Some("Application/JSON; charset=utf-8"): 200 OK
+    Some("application/cloudevents+json"): 200 OK
+    Some("text/plain"): 415 Unsupported Media Type
+    Some("application/x-www-form-urlencoded"): 415 Unsupported Media Type
+    Some("text/json"): 415 Unsupported Media Type
+    Some("application/jsonp"): 415 Unsupported Media Type
+    Some("json"): 415 Unsupported Media Type
+    Some(""): 415 Unsupported Media Type
+    "#);
 }
 
 #[tokio::test]
@@ -126,7 +248,11 @@ async fn a_body_that_says_that_it_is_too_large_is_not_read() {
 #[tokio::test]
 async fn a_body_that_breaks_off_is_the_callers_fault() {
     let broken = stream::iter([Ok("{"), Err(std::io::Error::other("connection reset"))]);
-    assert_snapshot!(answer(Body::from_stream(broken), None).await, @"");
+    assert_snapshot!(answer(Body::from_stream(broken), None).await, @r#"
+    400 Bad Request
+    application/json
+    {"code":"generic_error","detail":"The body ended before its time."}
+    "#);
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
@@ -40,9 +41,66 @@ async fn answer_of(make: Make) -> String {
 async fn every_error_has_its_status_headers_and_body() {
     let mut all = String::new();
     for (name, make) in ALL {
-        all.push_str(&format!("--- {name}\n{}\n", answer_of(make).await));
+        writeln!(all, "--- {name}\n{}", answer_of(make).await).unwrap();
     }
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    --- malformed
+    400 Bad Request
+    content-type: application/json
+    {"code":"generic_error","detail":"The body is not JSON."}
+    --- authentication_failed
+    401 Unauthorized
+    content-type: application/json
+    www-authenticate: Bearer
+    {"code":"authentication_failed","detail":"A valid bearer token or API key is needed."}
+    --- insufficient_access
+    403 Forbidden
+    content-type: application/json
+    {"code":"insufficient access","detail":"This credential does not reach this operation."}
+    --- not_found
+    404 Not Found
+    content-type: application/json
+    {"code":"not_found","detail":"Not found."}
+    --- method_not_allowed
+    405 Method Not Allowed
+    content-type: application/json
+    {"code":"method_not_allowed","detail":"This path does not take this method."}
+    --- conflict
+    409 Conflict
+    content-type: application/json
+    {"code":"conflict","detail":"There is one already."}
+    --- conflict_retry
+    409 Conflict
+    content-type: application/json
+    retry-after: 2
+    {"code":"conflict","detail":"A request under this idempotency key is still running."}
+    --- payload_too_large
+    413 Payload Too Large
+    content-type: application/json
+    {"code":"payload_too_large","detail":"The body is larger than 1024 bytes."}
+    --- unsupported_media_type
+    415 Unsupported Media Type
+    content-type: application/json
+    {"code":"unsupported_media_type","detail":"The body must be JSON: `content-type: application/json`."}
+    --- invalid
+    422 Unprocessable Entity
+    content-type: application/json
+    {"detail":[{"loc":["body","callbackUrl"],"msg":"is required","type":"value_error.missing"}]}
+    --- too_many_requests
+    429 Too Many Requests
+    content-type: application/json
+    retry-after: 1
+    {"code":"too_many_requests","detail":"Too many requests."}
+    --- internal
+    500 Internal Server Error
+    content-type: application/json
+    {"code":"server_error","detail":"Internal error."}
+    --- unavailable
+    503 Service Unavailable
+    content-type: application/json
+    retry-after: 1
+    {"code":"unavailable","detail":"The service cannot answer right now."}
+    "#);
 }
 
 #[tokio::test]
@@ -69,10 +127,9 @@ async fn a_5xx_shows_no_cause_and_logs_it_once_with_its_chain_and_route() {
         ((|| ApiError::internal(Outer(io::Error::other(SECRET_CAUSE)))) as Make, "ERROR"),
         (|| ApiError::unavailable(Outer(io::Error::other(SECRET_CAUSE))), " WARN"),
     ] {
-        let (log, guard) = support::Log::capture();
+        let log = support::Log::capture();
         let router = Router::new().route("/webhook/{job}", get(async move || Err::<(), _>(make())));
         let answer = support::get(&router, "/webhook/job_1?token=hidden").await;
-        drop(guard);
         assert!(!answer.contains(SECRET_CAUSE) && !answer.contains("written"), "{answer}");
         let log = log.text();
         let line = log.lines().find(|line| line.starts_with(level)).unwrap();

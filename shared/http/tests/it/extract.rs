@@ -63,7 +63,34 @@ async fn a_query_is_read_or_refused_with_everything_that_is_wrong() {
         let (first, last) = (answer.lines().next().unwrap(), answer.lines().last().unwrap());
         writeln!(table, "{}\n  {first}\n  {last}", query.replace(&id.to_string(), "[id]")).unwrap();
     }
-    assert_snapshot!(table.replace(&id.to_string(), "[id]"), @"");
+    assert_snapshot!(table.replace(&id.to_string(), "[id]"), @r#"
+      200 OK
+      50 None None []
+    ?limit=250&iterator=[id]&status=pending&types=a&types=b%20c&types=a
+      200 OK
+      250 Some([id]) Some(Pending) ["a", "b c"]
+    ?utm_source=mail&limit=1
+      200 OK
+      1 None None []
+    ?limit=251&iterator=x&status=PENDING&types=
+      422 Unprocessable Entity
+      {"detail":[{"loc":["query","limit"],"msg":"must be a number from 1 to 250","type":"value_error"},{"loc":["query","iterator"],"msg":"must be `job_` followed by 27 letters or digits","type":"value_error"},{"loc":["query","status"],"msg":"must be pending, complete or failed","type":"value_error"},{"loc":["query","types"],"msg":"is empty","type":"value_error"}]}
+    ?limit=0
+      422 Unprocessable Entity
+      {"detail":[{"loc":["query","limit"],"msg":"must be a number from 1 to 250","type":"value_error"}]}
+    ?limit=
+      422 Unprocessable Entity
+      {"detail":[{"loc":["query","limit"],"msg":"must be a number from 1 to 250","type":"value_error"}]}
+    ?limit=-1
+      422 Unprocessable Entity
+      {"detail":[{"loc":["query","limit"],"msg":"must be a number from 1 to 250","type":"value_error"}]}
+    ?limit=1&limit=2
+      422 Unprocessable Entity
+      {"detail":[{"loc":["query","limit"],"msg":"must be there once","type":"value_error"}]}
+    ?limit=%FF
+      422 Unprocessable Entity
+      {"detail":[{"loc":["query","limit"],"msg":"must be a number from 1 to 250","type":"value_error"}]}
+    "#);
 }
 
 #[tokio::test]
@@ -96,7 +123,14 @@ async fn an_idempotency_key_is_optional_and_well_formed() {
         let (first, last) = (answer.lines().next().unwrap(), answer.lines().last().unwrap());
         writeln!(table, "{first}: {last}").unwrap();
     }
-    assert_snapshot!(table, @"");
+    assert_snapshot!(table, @r#"
+    200 OK: none
+    200 OK: order 17
+    422 Unprocessable Entity: {"detail":[{"loc":["header","idempotency-key"],"msg":"must be 1 to 255 visible ASCII characters","type":"value_error"}]}
+    422 Unprocessable Entity: {"detail":[{"loc":["header","idempotency-key"],"msg":"must be 1 to 255 visible ASCII characters","type":"value_error"}]}
+    422 Unprocessable Entity: {"detail":[{"loc":["header","idempotency-key"],"msg":"must be 1 to 255 visible ASCII characters","type":"value_error"}]}
+    422 Unprocessable Entity: {"detail":[{"loc":["header","idempotency-key"],"msg":"must be 1 to 255 visible ASCII characters","type":"value_error"}]}
+    "#);
 }
 
 #[tokio::test]
@@ -122,14 +156,41 @@ async fn answers_have_their_status_headers_and_body() {
     for path in ["/ok", "/created", "/accepted", "/none", "/again", "/bad"] {
         writeln!(table, "--- {path}\n{}", get(&router, path).await).unwrap();
     }
-    assert_snapshot!(table, @"");
+    assert_snapshot!(table, @r#"
+    --- /ok
+    200 OK
+    content-type: application/json
+    {"jobId":"job_1"}
+    --- /created
+    201 Created
+    content-type: application/json
+    location: /webhook/job_1
+    {"jobId":"job_1"}
+    --- /accepted
+    202 Accepted
+    content-type: application/json
+    {"jobId":"job_1"}
+    --- /none
+    204 No Content
+
+    --- /again
+    201 Created
+    content-type: application/json
+    location: /webhook/job_1
+    idempotent-replayed: true
+    {"jobId":"job_1"}
+    --- /bad
+    500 Internal Server Error
+    content-type: application/json
+    {"code":"server_error","detail":"Internal error."}
+    "#);
 }
 
 #[test]
 fn a_page_is_listed_with_the_contracts_names() {
     let page = Page { data: vec![1, 2], done: false };
     let list = ListResponse::new(page, |number| format!("id_{number}"), |number| number * 10);
-    assert_snapshot!(serde_json::to_string(&list).unwrap(), @"");
+    assert_snapshot!(serde_json::to_string(&list).unwrap(), @r#"{"data":[10,20],"iterator":"id_2","done":false}"#);
     let empty = ListResponse::new(Page { data: vec![], done: true }, |_: &u8| String::new(), |number| number);
-    assert_snapshot!(serde_json::to_string(&empty).unwrap(), @"");
+    assert_snapshot!(serde_json::to_string(&empty).unwrap(), @r#"{"data":[],"iterator":null,"done":true}"#);
 }

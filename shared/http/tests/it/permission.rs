@@ -34,12 +34,26 @@ async fn a_permission_is_granted_to_whom_it_is_for() {
             writeln!(table, "{name} {path}: {}", answer.lines().next().unwrap()).unwrap();
         }
     }
-    assert_snapshot!(table, @"");
+    assert_snapshot!(table, @"
+    application /any: 200 OK
+    application /organization: 403 Forbidden
+    application /admin: 403 Forbidden
+    organization /any: 200 OK
+    organization /organization: 200 OK
+    organization /admin: 403 Forbidden
+    admin /any: 200 OK
+    admin /organization: 200 OK
+    admin /admin: 200 OK
+    ");
 }
 
 #[tokio::test]
 async fn what_is_permitted_too_little_is_told_so() {
-    assert_snapshot!(get_as(&router(), "/organization", &token(&application())).await, @"");
+    assert_snapshot!(get_as(&router(), "/organization", &token(&application())).await, @r#"
+    403 Forbidden
+    content-type: application/json
+    {"code":"insufficient access","detail":"This credential does not reach this operation."}
+    "#);
 }
 
 #[test]

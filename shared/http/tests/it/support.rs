@@ -1,7 +1,8 @@
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Once};
 
 use axum::Router;
 use axum::body::Body;
@@ -15,7 +16,7 @@ use tidings_http::credential::{CACHE_FOR, CredentialOptions, FindApiKey, JwksDoc
 use tidings_http::{Credentials, finish};
 use tidings_runtime::Clock;
 use tower::ServiceExt as _;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub(crate) const SECRET: &[u8] = b"a secret of the tests, which is long enough";
 pub(crate) const RSA: &str = include_str!("../fixtures/keys/rsa.pem");
@@ -84,6 +85,7 @@ pub(crate) fn admin() -> Caller {
 }
 
 pub(crate) async fn send(router: &Router, request: Request<Body>) -> Response<Body> {
+    Log::start();
     finish(router.clone()).oneshot(request).await.unwrap()
 }
 
@@ -109,37 +111,44 @@ pub(crate) async fn get_as(router: &Router, path: &str, bearer: &str) -> String 
     shown(send(router, request.body(Body::empty()).unwrap()).await).await
 }
 
-/// What is logged on this thread while the guard lives.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is logged on this thread, which is what this test does, from its capture on.
+///
+/// The subscriber is the whole process's, and there before the first request: one per test would race with
+/// other tests for what `tracing` remembers of each place that logs.
+pub(crate) struct Log;
 
 impl Log {
-    pub(crate) fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(log.clone()).finish();
-        (log, tracing::subscriber::set_default(subscriber))
+    pub(crate) fn capture() -> Self {
+        LOG.take();
+        Self
     }
 
+    fn start() {
+        static STARTED: Once = Once::new();
+        STARTED.call_once(|| {
+            tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(|| ThisThread).finish().init();
+        });
+    }
+
+    #[expect(clippy::unused_self, reason = "nothing is there to be read without a capture")]
     pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        LOG.with_borrow(|log| String::from_utf8(log.clone()).unwrap())
     }
 }
 
-impl io::Write for Log {
+struct ThisThread;
+
+impl io::Write for ThisThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }

@@ -27,7 +27,7 @@ fn claims() -> Value {
     json!({"sub": organization().organization, "exp": now() + 3600})
 }
 
-fn with(changes: Value) -> Value {
+fn with(changes: &Value) -> Value {
     let mut claims = claims();
     for (name, value) in changes.as_object().unwrap() {
         claims[name] = value.clone();
@@ -84,22 +84,22 @@ async fn a_bad_token_is_refused_whatever_is_wrong_with_it() {
         ("cut signature", format!("{message}.{}", &signature[..signature.len() - 2])),
         ("no signature", format!("{message}.")),
         ("claims exchanged", {
-            let other = hs256(&with(json!({"role": "admin"})));
+            let other = hs256(&with(&json!({"role": "admin"})));
             format!("{}.{signature}", other.rsplit_once('.').unwrap().0)
         }),
         ("wrong secret", encode(&Header::default(), &claims(), &EncodingKey::from_secret(b"other")).unwrap()),
-        ("expired", hs256(&with(json!({"exp": now() - 61})))),
-        ("not yet", hs256(&with(json!({"nbf": now() + 61})))),
+        ("expired", hs256(&with(&json!({"exp": now() - 61})))),
+        ("not yet", hs256(&with(&json!({"nbf": now() + 61})))),
         ("no exp", hs256(&without("exp"))),
-        ("exp is null", hs256(&with(json!({"exp": null})))),
-        ("exp is a text", hs256(&with(json!({"exp": "2100-01-01"})))),
+        ("exp is null", hs256(&with(&json!({"exp": null})))),
+        ("exp is a text", hs256(&with(&json!({"exp": "2100-01-01"})))),
         ("no sub", hs256(&without("sub"))),
-        ("sub is no id", hs256(&with(json!({"sub": "somebody"})))),
-        ("sub is an application, and no org", hs256(&with(json!({"sub": app})))),
-        ("org and sub are organizations", hs256(&with(json!({"org": organization().organization})))),
-        ("org is no id", hs256(&with(json!({"org": "acme", "sub": app})))),
-        ("unknown role", hs256(&with(json!({"role": "root"})))),
-        ("organizations is a text", hs256(&with(json!({"organizations": "acme"})))),
+        ("sub is no id", hs256(&with(&json!({"sub": "somebody"})))),
+        ("sub is an application, and no org", hs256(&with(&json!({"sub": app})))),
+        ("org and sub are organizations", hs256(&with(&json!({"org": organization().organization})))),
+        ("org is no id", hs256(&with(&json!({"org": "acme", "sub": app})))),
+        ("unknown role", hs256(&with(&json!({"role": "root"})))),
+        ("organizations is a text", hs256(&with(&json!({"organizations": "acme"})))),
         ("alg none", unsigned(&json!({"alg": "none", "typ": "JWT"}))),
         ("alg None", unsigned(&json!({"alg": "None"}))),
         ("no alg", unsigned(&json!({"typ": "JWT"}))),
@@ -108,7 +108,7 @@ async fn a_bad_token_is_refused_whatever_is_wrong_with_it() {
         ("PS256 with the RSA key", signed(Algorithm::PS256, None, &rsa())),
         ("RS512 with the RSA key", signed(Algorithm::RS512, None, &rsa())),
         ("unknown critical header", encode(&crit, &claims(), &EncodingKey::from_secret(SECRET)).unwrap()),
-        ("too long", hs256(&with(json!({"padding": "x".repeat(9000)})))),
+        ("too long", hs256(&with(&json!({"padding": "x".repeat(9000)})))),
     ];
     for (name, token) in bad {
         assert_eq!(holder(options(&TestClock::new()), &token).await, None, "{name}");
@@ -123,11 +123,11 @@ async fn a_good_token_tells_who_its_holder_is() {
     let org = organization().organization;
     let good = [
         ("organization", hs256(&claims()), organization()),
-        ("other claims", hs256(&with(json!({"iss": "svix-server", "aud": ["a"], "x": {"y": 1}}))), organization()),
-        ("fraction of a second", hs256(&with(json!({"exp": 1_800_003_600.5, "nbf": 0.25}))), organization()),
-        ("admin", hs256(&with(json!({"role": "admin", "organizations": ["acme"]}))), admin()),
-        ("application", hs256(&with(json!({"org": org, "sub": app, "feature_flags": ["a"]}))), application.clone()),
-        ("application with a role", hs256(&with(json!({"org": org, "sub": app, "role": "admin"}))), application),
+        ("other claims", hs256(&with(&json!({"iss": "svix-server", "aud": ["a"], "x": {"y": 1}}))), organization()),
+        ("fraction of a second", hs256(&with(&json!({"exp": 1_800_003_600.5, "nbf": 0.25}))), organization()),
+        ("admin", hs256(&with(&json!({"role": "admin", "organizations": ["acme"]}))), admin()),
+        ("application", hs256(&with(&json!({"org": org, "sub": app, "feature_flags": ["a"]}))), application.clone()),
+        ("application with a role", hs256(&with(&json!({"org": org, "sub": app, "role": "admin"}))), application),
         ("RS256", signed(Algorithm::RS256, None, &rsa()), organization()),
         ("EdDSA", signed(Algorithm::EdDSA, None, &ed25519()), organization()),
         ("a kid that nobody knows", signed(Algorithm::EdDSA, Some("other"), &ed25519()), organization()),
@@ -141,7 +141,7 @@ async fn a_good_token_tells_who_its_holder_is() {
 async fn a_token_is_good_until_the_leeway_after_its_end_and_from_the_leeway_before_its_start() {
     let clock = TestClock::new();
     let credentials = Credentials::new(options(&clock));
-    let token = hs256(&with(json!({"nbf": now() + 60, "exp": now() + 100})));
+    let token = hs256(&with(&json!({"nbf": now() + 60, "exp": now() + 100})));
     assert!(credentials.authenticate(&token).await.is_ok());
     clock.advance_ms(-1000);
     assert!(credentials.authenticate(&token).await.is_err());
@@ -238,11 +238,18 @@ async fn every_refusal_looks_the_same() {
     let credentials = Credentials::new(options(&TestClock::new()));
     let router = Router::new().route("/", get(async |_: tidings_http::Caller<AnyScope>| "in")).with_state(credentials);
     let mut answers = Vec::new();
-    for token in ["", "x", "tdk_x", &format!("tdk_{}", "A".repeat(43)), &hs256(&with(json!({"exp": 1})))] {
+    for token in ["", "x", "tdk_x", &format!("tdk_{}", "A".repeat(43)), &hs256(&with(&json!({"exp": 1})))] {
         answers.push(get_as(&router, "/", token).await);
     }
     answers.dedup();
     let mut text = String::new();
-    answers.iter().for_each(|answer| writeln!(text, "{answer}").unwrap());
-    assert_snapshot!(text, @"");
+    for answer in answers {
+        writeln!(text, "{answer}").unwrap();
+    }
+    assert_snapshot!(text, @r#"
+    401 Unauthorized
+    content-type: application/json
+    www-authenticate: Bearer
+    {"code":"authentication_failed","detail":"A valid bearer token or API key is needed."}
+    "#);
 }

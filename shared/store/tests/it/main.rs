@@ -6,3 +6,4 @@ mod api_key;
 mod job;
 mod support;
 mod table;
+mod template;

@@ -1,0 +1,3 @@
+//! One module for each resource.
+
+pub mod job;

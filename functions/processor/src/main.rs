@@ -1,0 +1,38 @@
+//! The processor as a Lambda function: wiring.
+
+use anyhow::Context as _;
+use lambda_runtime::{LambdaEvent, service_fn};
+use processor::event::{Event, Response};
+use processor::{FAST_REQUEST_TIMEOUT, Options, Processor};
+use tidings_domain::Timestamp;
+use tidings_egress::Egress;
+use tidings_runtime::settings::Defaults;
+use tidings_runtime::{Clock, Settings};
+use tidings_store::Store;
+use tidings_telemetry::metric::Metrics;
+use tidings_telemetry::{Format, ignore};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let settings = Settings::from_env(Defaults::Deployed)?;
+    tidings_telemetry::init(Format::Json, &settings.log_filter)?;
+    let store = Store::connect(tidings_store::Options { table_name: settings.table_name, endpoint: None }).await;
+    ignore(store.warm().await, "the first event opens the connection");
+    let egress = Egress::new(tidings_egress::Options { allow: settings.egress_allow, ..Default::default() })?;
+    let processor = Processor::new(Options {
+        store,
+        egress,
+        clock: Clock::system(),
+        metrics: Metrics::embedded(&settings.stage),
+        secret: settings.jwt_secret.context("TIDINGS_JWT_SECRET: must be set")?,
+        service_endpoint: settings.service_endpoint.context("SERVICE_ENDPOINT: must be set")?,
+        job_retry_schedule: settings.job_retry_schedule,
+        request_timeout: settings.request_timeout,
+        fast_request_timeout: FAST_REQUEST_TIMEOUT.min(settings.request_timeout),
+    });
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| -> Result<Response, lambda_runtime::Error> {
+        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        Ok(processor.handle(event.payload, Timestamp::from_millis(deadline)).await?)
+    }))
+    .await
+}

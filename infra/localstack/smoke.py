@@ -1,0 +1,265 @@
+"""Smoke test of a deployed stack, through its API Gateway URLs: LocalStack, MiniStack, or AWS.
+
+    smoke.py [--stack NAME] [--callbacks here|stack] CHECK...
+
+The checks are `answers` (every route says what it should), and jobs that end with their callback: by `both` lanes, with
+a provider that may fail; by the `stream` alone and by the `schedule` alone, with one that does not. The other lane is
+switched off meanwhile, as an operator would. AWS_ENDPOINT_URL and credentials come from the environment.
+`--callbacks stack` has the stack's own mock receive the callbacks, where it cannot reach this machine.
+"""
+
+import argparse
+import base64
+import contextlib
+import hmac
+import json
+import os
+import queue
+import secrets
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import boto3
+
+FUNCTIONS = ("intake", "api", "processor", "provider", "complete")
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+BILLS = {"gas": [22.27, 30], "internet": [15.12, 15.12]}
+# How long a job may take. By the stream: seconds. By the schedule: its next minute, and a cold start.
+STREAM_SECONDS, SCHEDULE_SECONDS, BOTH_SECONDS = 45, 150, 300
+
+
+class Failure(Exception):
+    """Something is not as it should be."""
+
+
+def expect(holds: bool, message: str) -> None:
+    if not holds:
+        raise Failure(message)
+
+
+class Stack:
+    def __init__(self, name: str):
+        self.name = name
+        stack = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        parameters = {item["ParameterKey"]: item["ParameterValue"] for item in stack["Parameters"]}
+        self.api, self.providers = outputs["ApiUrl"], outputs["ProvidersUrl"]
+        self.grace_seconds = int(parameters["GraceSeconds"])
+        self._rule, self._mapping = outputs["ScheduleName"], outputs["StreamMappingId"]
+        secret = boto3.client("secretsmanager").get_secret_value(SecretId=outputs["JwtSecretArn"])
+        self.secret = secret["SecretString"].encode()
+        number, self.organization = int.from_bytes(secrets.token_bytes(19), "big"), ""
+        while len(self.organization) < 27:
+            number, digit = divmod(number, 62)
+            self.organization = BASE62[digit] + self.organization
+        self.organization = f"org_{self.organization}"
+        self.token = self._token()
+
+    def _token(self) -> str:
+        now = int(time.time())
+        claims = {"sub": self.organization, "iat": now, "nbf": now, "exp": now + 3600}
+        parts = [_base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
+        signature = hmac.digest(self.secret, ".".join(parts).encode(), "sha256")
+        return ".".join([*parts, _base64url(signature)])
+
+    def call(self, method: str, path: str, body=None, *, token=True, base=None):
+        """Status, headers and body of an answer; the body read as JSON where it is."""
+        # The content type matters: LocalStack takes a POST without one for a form.
+        headers = {"content-type": "application/json"}
+        if token:
+            headers["authorization"] = f"Bearer {self.token}"
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        request = urllib.request.Request((base or self.api) + path, method=method, data=data, headers=headers)
+        try:
+            answer = urllib.request.urlopen(request, timeout=40)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            text = answer.read()
+        with contextlib.suppress(ValueError):
+            return answer.status, answer.headers, json.loads(text)
+        return answer.status, answer.headers, text.decode(errors="replace")
+
+    @contextlib.contextmanager
+    def only(self, lane: str):
+        """One lane, the other one off."""
+        try:
+            self._switch(stream=lane == "stream", schedule=lane == "schedule")
+            yield
+        finally:
+            self._switch(stream=True, schedule=True)
+
+    def _switch(self, *, stream: bool, schedule: bool) -> None:
+        events, functions = boto3.client("events"), boto3.client("lambda")
+        (events.enable_rule if schedule else events.disable_rule)(Name=self._rule)
+        mapping = functions.get_event_source_mapping(UUID=self._mapping)
+        wanted = "Enabled" if stream else "Disabled"
+        if mapping["State"] != wanted:
+            functions.update_event_source_mapping(UUID=self._mapping, Enabled=stream)
+        eventually(60, f"the stream mapping {wanted.lower()}",
+                   lambda: functions.get_event_source_mapping(UUID=self._mapping)["State"] == wanted)
+
+    def logs(self) -> str:
+        client, text = boto3.client("logs"), []
+        for function in FUNCTIONS:
+            group = f"/aws/lambda/{self.name}-{function}"
+            try:
+                events = client.filter_log_events(logGroupName=group, startTime=int(time.time() - 600) * 1000)["events"]
+            except client.exceptions.ClientError as error:
+                events = [{"timestamp": 0, "message": str(error)}]
+            events.sort(key=lambda event: event["timestamp"])
+            text += [f"--- {group}", *(event["message"].rstrip() for event in events[-40:])]
+        return "\n".join(text)
+
+
+class Receiver:
+    """Takes callbacks on this machine, and checks that each is signed."""
+
+    def __init__(self, stack: Stack):
+        self.callbacks: dict[str, queue.Queue] = {}
+        self._key = hmac.digest(stack.secret, f"tidings/job-callbacks/v1/{stack.organization}".encode(), "sha256")
+        handler = type("Handler", (BaseHTTPRequestHandler,), {"do_POST": self._take, "log_message": lambda *_: None})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{server.server_port}/callback"
+
+    def _take(self, handler: BaseHTTPRequestHandler) -> None:
+        body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
+        handler.send_response(204)
+        handler.end_headers()
+        callback = json.loads(body)
+        callback["signed"] = self._is_signed(handler.headers, body)
+        self.callbacks.setdefault(callback["jobId"], queue.Queue()).put(callback)
+
+    def _is_signed(self, headers, body: bytes) -> bool:
+        identifier, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "0")
+        signature = hmac.digest(self._key, f"{identifier}.{timestamp}.".encode() + body, "sha256")
+        expected = f"v1,{base64.b64encode(signature).decode()}"
+        fresh = abs(time.time() - int(timestamp)) < 300
+        return fresh and expected in headers.get("webhook-signature", "").split(" ")
+
+    def wait(self, job: str, deadline: float) -> dict:
+        try:
+            return self.callbacks.setdefault(job, queue.Queue()).get(timeout=max(0.0, deadline - time.time()))
+        except queue.Empty:
+            raise Failure(f"no callback came for {job}") from None
+
+
+def answers(stack: Stack, _receiver) -> None:
+    """Every route gives a real answer. A deployment that looks well proves nothing about that."""
+    eventually(60, "health", lambda: stack.call("GET", "/api/v1/health", token=False)[0] in (200, 204))
+    status, headers, body = stack.call("GET", "/webhook", token=False)
+    expect(status == 401 and body.get("code") == "authentication_failed", f"without a token: {status} {body}")
+    job = "job_" + "0" * 27
+    good = {"providers": ["gas"], "callbackUrl": "https://example.com/complete"}
+    for expected, method, path, sent in (
+        (200, "GET", "/openapi.json", None),
+        (200, "GET", "/docs", None),
+        (200, "GET", "/webhook?limit=1", None),
+        (200, "GET", "/webhook/signing-secret", None),
+        (404, "GET", f"/webhook/{job}", None),
+        (404, "POST", f"/webhook/{job}/retry", None),
+        (404, "GET", "/nothing/here", None),
+        (405, "DELETE", "/webhook", None),
+        (400, "POST", "/webhook", b"{"),
+        (422, "POST", "/webhook", {**good, "providers": []}),
+        (422, "POST", "/webhook", {**good, "callbackUrl": "http://169.254.169.254/"}),
+        (200, "POST", "/complete", {"jobId": job, "data": []}),
+        (422, "POST", "/complete", {"jobId": job}),
+    ):
+        status, _, body = stack.call(method, path, sent)
+        expect(status == expected, f"{method} {path}: {status} in place of {expected}: {body}")
+    status, _, body = stack.call("GET", "/providers/nobody", base=stack.providers)
+    expect(status in (404, 500), f"an unknown provider: {status} {body}")
+    eventually(30, "a provider's bills", lambda: stack.call("GET", "/providers/gas", base=stack.providers)[0] == 200)
+
+
+def both(stack: Stack, receiver) -> None:
+    run_jobs(stack, receiver, 5, BOTH_SECONDS)
+
+
+def stream(stack: Stack, receiver) -> None:
+    with stack.only("stream"):
+        run_jobs(stack, receiver, 3, STREAM_SECONDS)
+
+
+def schedule(stack: Stack, receiver) -> None:
+    with stack.only("schedule"):
+        started = time.time()
+        run_jobs(stack, receiver, 3, SCHEDULE_SECONDS)
+        took = time.time() - started
+        expect(took >= stack.grace_seconds, f"done after {took:.1f} s, which the schedule cannot have done: the grace is longer")
+
+
+def run_jobs(stack: Stack, receiver: Receiver | None, count: int, seconds: int) -> None:
+    """Jobs in, callbacks out."""
+    deadline = time.time() + seconds
+    callback = receiver.url if receiver else f"{stack.api}/complete"
+    jobs = []
+    for number in range(count):
+        providers = list(BILLS) if number % 2 else list(reversed(BILLS))
+        status, headers, body = stack.call("POST", "/webhook", {"providers": providers, "callbackUrl": callback})
+        expect(status == 201 and body["status"] == "pending", f"POST /webhook: {status} {body}")
+        expect(headers.get("location", "").endswith(f"/webhook/{body['jobId']}"), f"location: {dict(headers)}")
+        jobs.append((body["jobId"], providers))
+    for job, providers in jobs:
+        if receiver:
+            expect_callback(job, providers, callback, receiver.wait(job, deadline))
+        # The callback comes first, and what it was answered is written after it.
+        eventually(max(10.0, deadline - time.time()), f"{job} complete", lambda job=job: is_complete(stack, job))
+
+
+def expect_callback(job: str, providers: list, url: str, body: dict) -> None:
+    expect(body["signed"], f"the callback of {job} is not signed as it should be")
+    expect([record["providerId"] for record in body["data"]] == providers, f"not the providers asked for: {body}")
+    for record in body["data"]:
+        amounts = [bill["amount"] for bill in record["data"]]
+        fixed = (record["jobId"], record["callbackUrl"], record["status"], amounts)
+        expect(fixed == (job, url, "PENDING", BILLS[record["providerId"]]), f"not the record expected: {record}")
+
+
+def is_complete(stack: Stack, job: str) -> bool:
+    status, _, body = stack.call("GET", f"/webhook/{job}")
+    expect(status == 200, f"GET /webhook/{job}: {status} {body}")
+    expect(body["status"] != "failed", f"{job} failed: {body}")
+    return body["status"] == "complete"
+
+
+def eventually(seconds: float, what: str, holds) -> None:
+    deadline = time.time() + seconds
+    while not holds():
+        expect(time.time() < deadline, f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.5)
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def main() -> int:
+    checks = {check.__name__: check for check in (answers, both, stream, schedule)}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stack", default="tidings")
+    parser.add_argument("--callbacks", choices=("here", "stack"), default="here")
+    parser.add_argument("checks", nargs="+", choices=checks, metavar="CHECK")
+    arguments = parser.parse_args()
+    stack = Stack(arguments.stack)
+    receiver = Receiver(stack) if arguments.callbacks == "here" else None
+    for name in arguments.checks:
+        started = time.time()
+        try:
+            checks[name](stack, receiver)
+        except Failure as failure:
+            print(f"smoke: {name}: FAILED: {failure}\n{stack.logs()}", flush=True)
+            return 1
+        print(f"smoke: {name}: ok ({time.time() - started:.1f} s, {stack.api})", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    sys.exit(main())
