@@ -43,6 +43,7 @@ impl FromJson for CompletionIn {
     request_body = CompletionIn, responses((status = 200, body = CompletionOut)),
 )]
 async fn create(Json { value, .. }: Json<CompletionIn>) -> Result<Reply, ApiError> {
+    tracing::info!(job.id = value.job_id, records = value.data.len(), "a callback came in");
     ok(&CompletionOut { message: value })
 }
 

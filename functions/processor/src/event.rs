@@ -63,6 +63,11 @@ impl TryFrom<ShareFields> for Share {
     }
 }
 
+/// Whether a change starts work in the fast lane: what the filter of the stream mapping in template.yaml asks.
+pub fn owes(record: &EventRecord) -> bool {
+    record.event_name != "REMOVE" && record.change.new_image.contains_key(tidings_store::OWED)
+}
+
 impl From<EventRecord> for Change {
     fn from(record: EventRecord) -> Self {
         Self::Record(Box::new(record))
@@ -71,7 +76,8 @@ impl From<EventRecord> for Change {
 
 impl Change {
     fn read(value: Value) -> Self {
-        let sequence_number = value.pointer("/dynamodb/SequenceNumber").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let sequence_number =
+            value.pointer("/dynamodb/SequenceNumber").and_then(Value::as_str).unwrap_or_default().to_owned();
         match serde_json::from_value(value) {
             Ok(record) => Self::Record(record),
             Err(error) => Self::Unreadable { sequence_number, problem: error.to_string() },

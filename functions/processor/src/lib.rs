@@ -65,10 +65,15 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Patience with one outbound request in the fast lane, at most: a batch must not wait for somebody's time-out.
     pub fast_request_timeout: Duration,
+    /// How long a run of the schedule stays for work that falls due: the time until the next run.
+    pub stay: Duration,
 }
 
 /// Patience of the fast lane where nobody says otherwise.
 pub const FAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The time between two runs of the deployed schedule.
+pub const STAY: Duration = Duration::from_mins(1);
 
 struct Context {
     options: Options,

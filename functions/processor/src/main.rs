@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use lambda_runtime::{LambdaEvent, service_fn};
 use processor::event::{Event, Response};
-use processor::{FAST_REQUEST_TIMEOUT, Options, Processor};
+use processor::{FAST_REQUEST_TIMEOUT, Options, Processor, STAY};
 use tidings_domain::Timestamp;
 use tidings_egress::Egress;
 use tidings_runtime::settings::Defaults;
@@ -28,6 +28,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         service_endpoint: settings.service_endpoint.context("SERVICE_ENDPOINT: must be set")?,
         job_retry_schedule: settings.job_retry_schedule,
         request_timeout: settings.request_timeout,
+        stay: STAY,
         fast_request_timeout: FAST_REQUEST_TIMEOUT.min(settings.request_timeout),
     });
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| -> Result<Response, lambda_runtime::Error> {

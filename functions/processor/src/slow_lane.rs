@@ -30,9 +30,6 @@ const AT_ONCE: usize = 64;
 /// Entries asked for at once.
 const PAGE: u16 = 50;
 
-/// How long a run stays for work that falls due: the time to the schedule's next run.
-const STAY: Duration = Duration::from_mins(1);
-
 /// Time between two looks at the agenda, so that a crowd of entries that must wait is not read all the time.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
@@ -88,7 +85,7 @@ pub(crate) async fn run(context: &Context, share: Share, deadline: Timestamp) ->
         summary: Summary::default(),
     };
     report_age(context, started, run.oldest_due(started).await?);
-    let stay_until = started + STAY;
+    let stay_until = started + context.options.stay;
     loop {
         let looked = context.options.clock.now();
         let worked = run.look(looked).await;
@@ -109,6 +106,7 @@ pub(crate) async fn run(context: &Context, share: Share, deadline: Timestamp) ->
     Ok(run.summary)
 }
 
+// `&mut self` where `&self` would do: what is running can move between threads, and not be shared by them.
 impl Run<'_> {
     fn now(&self) -> Timestamp {
         self.context.options.clock.now()
@@ -163,7 +161,7 @@ impl Run<'_> {
     }
 
     /// When to look again: `None` when nothing is due by `stay_until`, or time is up.
-    async fn next_look(&self, now: Timestamp, stay_until: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_look(&mut self, now: Timestamp, stay_until: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let until = stay_until.min(self.deadline - MARGIN);
         if now >= until {
             return Ok(None);
@@ -192,7 +190,7 @@ impl Run<'_> {
         }
     }
 
-    async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    async fn oldest_due(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let store = &self.context.options.store;
         let pages = try_join_all(self.shards.iter().map(|shard| store.due(*shard, now, None, 1))).await?;
         Ok(pages.into_iter().filter_map(|page| page.entries.first().map(|entry| entry.key.due)).min())

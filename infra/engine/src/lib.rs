@@ -19,14 +19,14 @@
 //!
 //! `SQLite` runs in WAL mode with `synchronous=NORMAL`: a commit appends to the log and does not wait for the disk.
 //! The results of writes go to a second thread. It takes all that wait, calls `fdatasync` on the log once, and only
-//! then answers them and passes their changes on, while the first thread executes the next group. So an acknowledged
+//! then passes their changes on and answers them, while the first thread executes the next group. So an acknowledged
 //! write survives a power cut, and concurrent writes share a sync. It holds because:
 //!
 //! - a commit is in the log, written by `pwrite`, before its result reaches the second thread; `fdatasync` covers
 //!   all of a file's written pages and its length, whichever descriptor wrote them;
-//! - a commit leaves the log only by a checkpoint, which with `synchronous=NORMAL` syncs the log first, then copies,
-//!   then syncs the database, and only then marks its frames as copied; the log is written from its start again only
-//!   when all frames are marked. So what a sync does not find in the log any more is in the database, synced;
+//! - a commit leaves the log only by checkpoints: with `synchronous=NORMAL` each syncs the log before it copies from
+//!   it, and the one that reaches the log's end syncs the database before it says so; only then is the log written
+//!   from its start again. So what a sync does not find in the log any more is in the database, synced;
 //! - a log that starts anew gets a header with a new salt, which is synced before frames follow it, together with
 //!   the folder when the file was just made. Old frames behind new ones do not match the salt;
 //! - frames carry checksums that build on one another, so that a torn log ends at the last whole transaction. Only
@@ -44,9 +44,10 @@
 //!
 //! # What differs from AWS
 //!
-//! One writer: it never throttles, and transactions never conflict. Every read sees the latest write. Idempotency
-//! tokens end with the process. A write that changes nothing still makes a record in the feed; items that expired and
-//! are swept make none. Nothing sweeps by itself: see [`Engine::sweep_ttl`].
+//! One writer: it never throttles, and transactions never conflict. Requests are not signed, and signatures not
+//! looked at. Every read sees the latest write. Idempotency tokens end with the process. A write that changes nothing
+//! still makes a record in the feed; items that expired and are swept make none. Nothing sweeps by itself: see [`Engine::sweep_ttl`]. After a panic inside the engine, which
+//! fails its request with a 500, the engine may go on refusing requests until it is opened again.
 
 mod capture;
 mod connector;

@@ -26,7 +26,7 @@ pub enum Format {
 #[error("the log filter must be like `info` or `info,hyper=warn`")]
 pub struct FilterError(#[from] tracing_subscriber::filter::ParseError);
 
-/// Starts logging to standard output. A second call changes nothing.
+/// Starts logging to standard error: standard output is for what was asked for, and for metrics. A second call changes nothing.
 pub fn init(format: Format, filter: &str) -> Result<(), FilterError> {
     let filter: Targets = filter.parse()?;
     let registry = tracing_subscriber::registry().with(filter);
@@ -38,10 +38,13 @@ pub fn init(format: Format, filter: &str) -> Result<(), FilterError> {
                     .flatten_event(true)
                     .with_current_span(true)
                     .with_span_list(false)
-                    .with_target(true),
+                    .with_target(true)
+                    .with_writer(std::io::stderr),
             )
             .try_init(),
-        Format::Terminal => registry.with(tracing_subscriber::fmt::layer().with_target(false).compact()).try_init(),
+        Format::Terminal => registry
+            .with(tracing_subscriber::fmt::layer().with_target(false).with_writer(std::io::stderr).compact())
+            .try_init(),
     };
     ignore(started, "somebody started logging before");
     Ok(())

@@ -1,0 +1,103 @@
+//! Jobs and keys as they come to be, by the store.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tidings_domain::Timestamp;
+use tidings_domain::api_key::{ApiKey, ApiKeySecret};
+use tidings_domain::caller::Caller;
+use tidings_domain::ids::{ApiKeyId, JobId};
+use tidings_domain::job::{Job, JobStatus, ProviderId};
+use tidings_domain::webhook_url::WebhookUrl;
+use tidings_store::Store;
+use tidings_store::agenda::{Claim, Finished};
+use tidings_store::job::Accepted;
+
+use crate::support::{NOW, organization};
+
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
+
+/// A job of organization 1. Higher numbers are younger, by a second each; 100 is made now.
+pub(crate) fn job(number: i64) -> Job {
+    let created_at = Timestamp::from_millis(NOW.as_millis() + (number - 100) * 1000);
+    Job {
+        id: JobId::new(created_at, [7; 15]),
+        organization: organization(1).organization,
+        providers: ["gas", "internet"].map(provider).to_vec(),
+        callback_url: WebhookUrl::try_from("https://example.com/complete".to_owned()).unwrap(),
+        status: JobStatus::Pending,
+        created_at,
+        updated_at: created_at,
+        tries: 0,
+        last_error: None,
+        next_due: Some(created_at + GRACE),
+    }
+}
+
+fn provider(name: &str) -> ProviderId {
+    ProviderId::try_from(name.to_owned()).unwrap()
+}
+
+pub(crate) async fn pending(store: &Store, number: i64) -> Job {
+    let job = job(number);
+    assert_eq!(store.create_job(&job, None).await.unwrap(), Accepted::Written);
+    job
+}
+
+pub(crate) async fn failed(store: &Store, number: i64) -> Job {
+    let job = pending(store, number).await;
+    answer(store, &job, "gas", r#"[{"billedOn":"2020-04-07T15:03:14.257Z","amount":22.270}]"#).await;
+    let claim = claim(store, &job).await;
+    let ended = store.fail_job(&job, &claim, "internet: answered 500", job.created_at + GRACE * 2).await.unwrap();
+    assert_eq!(ended, Finished::Written);
+    job
+}
+
+pub(crate) async fn complete(store: &Store, number: i64) -> Job {
+    let job = pending(store, number).await;
+    answer(store, &job, "gas", r#"[{"amount":22.27},{"amount":30}]"#).await;
+    answer(store, &job, "internet", "[]").await;
+    let claim = claim(store, &job).await;
+    assert_eq!(store.complete_job(&job, &claim, job.created_at + GRACE * 2).await.unwrap(), Finished::Written);
+    job
+}
+
+pub(crate) async fn postponed(store: &Store, number: i64) -> Job {
+    let job = pending(store, number).await;
+    let claim = claim(store, &job).await;
+    let (now, due) = (job.created_at + GRACE, job.created_at + GRACE * 3);
+    assert_eq!(store.postpone_job(&job, &claim, "gas: answered 500", due, now).await.unwrap(), Finished::Written);
+    job
+}
+
+async fn answer(store: &Store, job: &Job, name: &str, data: &str) {
+    let data = RawValue::from_string(data.to_owned()).unwrap();
+    store.keep_provider_data(job, &provider(name), &data, job.created_at + GRACE).await.unwrap();
+}
+
+/// What the agenda holds for a job, up to a time.
+pub(crate) async fn owed(store: &Store, job: &Job, until: Timestamp) -> Vec<tidings_domain::agenda::Entry> {
+    let page = store.due(job.work().shard(), until, None, 100).await.unwrap();
+    page.entries.into_iter().filter(|entry| entry.key.work == job.work()).collect()
+}
+
+async fn claim(store: &Store, job: &Job) -> Claim {
+    let due = job.next_due.unwrap();
+    let entry = owed(store, job, due).await.remove(0);
+    store.claim(&entry, due + Duration::from_secs(60)).await.unwrap().unwrap()
+}
+
+/// An API key, and what its holder sends.
+pub(crate) async fn api_key(store: &Store, caller: &Caller, number: u8) -> (ApiKeyId, String) {
+    let secret = ApiKeySecret::new([number; 32]);
+    let id = ApiKeyId::new(NOW, [number; 15]);
+    let key = ApiKey {
+        id,
+        description: format!("key {number}"),
+        caller: caller.clone(),
+        hash: secret.hash(),
+        created_at: NOW,
+    };
+    store.create_api_key(&key).await.unwrap();
+    (id, secret.reveal().to_owned())
+}

@@ -1,0 +1,122 @@
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use insta::assert_snapshot;
+
+use crate::arrange;
+use crate::documents::operations;
+use crate::operations::Fixtures;
+use crate::support::{Answer, Service, application, expired_token, organization, token};
+
+/// Operations that need no credential: health, the API's description and the mocks. It only shrinks.
+const PUBLIC: [&str; 5] = ["complete.create", "docs.openapi", "docs.page", "provider.get", "v1.health.get"];
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    Nobody,
+    BadToken,
+    Expired,
+    Application,
+    ApplicationKey,
+    OtherOrganization,
+    OtherKey,
+    Organization,
+    Key,
+}
+
+const ASKERS: [Asker; 9] = [
+    Asker::Nobody,
+    Asker::BadToken,
+    Asker::Expired,
+    Asker::Application,
+    Asker::ApplicationKey,
+    Asker::OtherOrganization,
+    Asker::OtherKey,
+    Asker::Organization,
+    Asker::Key,
+];
+
+impl Asker {
+    async fn credential(self, service: &Service, fixtures: &Fixtures) -> Option<String> {
+        Some(match self {
+            Self::Nobody => return None,
+            Self::BadToken => format!("{}x", token(&organization(1))),
+            Self::Expired => expired_token(&organization(1)),
+            Self::Application => token(&application()),
+            Self::ApplicationKey => arrange::api_key(&service.store, &application(), 2).await.1,
+            Self::OtherOrganization => token(&organization(2)),
+            Self::OtherKey => arrange::api_key(&service.store, &organization(2), 3).await.1,
+            Self::Organization => token(&organization(1)),
+            Self::Key => fixtures.secret.clone(),
+        })
+    }
+
+    fn is_other(self) -> bool {
+        matches!(self, Self::OtherOrganization | Self::OtherKey)
+    }
+}
+
+/// Nothing of organization 1 is in what another one gets.
+fn keeps_apart(answer: &Answer, fixtures: &Fixtures) {
+    for name in [fixtures.failed.id.to_string(), fixtures.key.to_string(), organization(1).organization.to_string()] {
+        assert!(!answer.body.contains(&name), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_call_which_operation() {
+    let mut table = format!("{:20}", "");
+    for asker in ASKERS {
+        write!(table, "{:>19}", format!("{asker:?}")).unwrap();
+    }
+    for operation in operations() {
+        write!(table, "\n{:20}", operation.id).unwrap();
+        for asker in ASKERS {
+            // A service of its own: some operations change what others ask for.
+            let service = Service::start().await;
+            let fixtures = Fixtures::arrange(&service.store).await;
+            let credential = asker.credential(&service, &fixtures).await;
+            let answer = service.send(fixtures.request(&operation, credential.as_deref())).await;
+            operation.promises(&answer);
+            if asker.is_other() && operation.guarded {
+                keeps_apart(&answer, &fixtures);
+            }
+            write!(table, "{:>19}", answer.status).unwrap();
+        }
+    }
+    assert_snapshot!(table, @"");
+}
+
+#[tokio::test]
+async fn an_operation_needs_a_credential_exactly_if_its_document_says_so() {
+    let service = Service::start().await;
+    let fixtures = Fixtures::arrange(&service.store).await;
+    let mut public = BTreeSet::new();
+    for operation in operations() {
+        let answer = service.send(fixtures.request(&operation, None)).await;
+        assert_eq!(answer.status == 401, operation.guarded, "{}", operation.id);
+        if !operation.guarded {
+            public.insert(operation.id);
+        }
+    }
+    assert_eq!(public, PUBLIC.map(str::to_owned).into());
+}
+
+#[tokio::test]
+async fn what_another_organization_owns_is_answered_like_what_is_not_there() {
+    let service = Service::start().await;
+    let fixtures = Fixtures::arrange(&service.store).await;
+    let empty = Service::start().await;
+    for operation in operations().into_iter().filter(|operation| operation.guarded && operation.path.contains('{')) {
+        let bearer = token(&organization(2));
+        let theirs = service.send(fixtures.request(&operation, Some(&bearer))).await;
+        let nowhere = empty.send(fixtures.request(&operation, Some(&bearer))).await;
+        assert_eq!((theirs.status, theirs.shown()), (404, nowhere.shown()), "{}", operation.id);
+        assert_eq!(theirs.headers.len(), nowhere.headers.len(), "{}", operation.id);
+    }
+    // And it is as it was.
+    let answer = service.get(&format!("/webhook/{}", fixtures.failed.id)).await;
+    assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("failed")));
+    assert_eq!(service.ask_as(&fixtures.secret, http::Method::GET, "/webhook").await.status, 200);
+}

@@ -1,0 +1,71 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::body::Body;
+use http::{Method, Request};
+use serde_json::{Value, json};
+
+use crate::arrange;
+use crate::documents::documents;
+use crate::store_faults::{REFUSED, THROTTLED};
+use crate::support::{Service, application, organization, request, token};
+
+/// Codes that no operation answers with yet: nothing limits rates. It only shrinks.
+const UNREACHED: [&str; 1] = ["too_many_requests"];
+
+fn published() -> BTreeSet<String> {
+    let documents = documents();
+    let codes = documents.iter().map(|document| {
+        let codes = document["components"]["schemas"]["ErrorCode"]["enum"].as_array().unwrap();
+        codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    });
+    let mut codes: Vec<_> = codes.collect();
+    codes.dedup();
+    assert_eq!(codes.len(), 1, "the documents differ");
+    codes.remove(0)
+}
+
+/// For every code a request that gets it, and from which service.
+async fn answers() -> BTreeMap<String, Value> {
+    let service = Service::start().await;
+    let pending = arrange::pending(&service.store, 1).await;
+    let (throttled, refused) = (Service::over(THROTTLED.store()), Service::over(REFUSED.store()));
+    let bearer = token(&organization(1));
+    let ask = |method, path: &str, body: &str| request(&bearer, method, path).body(Body::from(body.to_owned())).unwrap();
+    let retry = format!("/webhook/{}/retry", pending.id);
+    let large = " ".repeat(300_000);
+    let requests = [
+        (&service, Request::get("/webhook").body(Body::empty()).unwrap()),
+        (&service, ask(Method::POST, &retry, "")),
+        (&service, ask(Method::POST, "/webhook", "{")),
+        (&service, request(&token(&application()), Method::GET, "/webhook").body(Body::empty()).unwrap()),
+        (&service, ask(Method::PATCH, "/webhook", "")),
+        (&service, ask(Method::GET, "/nowhere", "")),
+        (&service, ask(Method::POST, "/webhook", &large)),
+        (&service, {
+            let request = request(&bearer, Method::POST, "/webhook").header("content-type", "text/plain");
+            request.body(Body::from("{}")).unwrap()
+        }),
+        (&refused, ask(Method::GET, "/webhook", "")),
+        (&throttled, ask(Method::GET, "/webhook", "")),
+    ];
+    let mut answers = BTreeMap::new();
+    for (service, request) in requests {
+        let answer = service.send(request).await;
+        let body = answer.json();
+        assert_eq!(answer.headers["content-type"], "application/json");
+        let members: Vec<_> = body.as_object().unwrap().keys().collect();
+        assert_eq!(members, ["code", "detail"]);
+        answers.insert(body["code"].as_str().unwrap().to_owned(), json!([answer.status, body["detail"]]));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn every_code_is_answered_by_some_request_with_one_status() {
+    let answers = answers().await;
+    insta::assert_json_snapshot!(answers, @"");
+    let reached: BTreeSet<_> = answers.into_keys().collect();
+    let unreached: BTreeSet<_> = UNREACHED.map(str::to_owned).into();
+    assert!(reached.is_disjoint(&unreached), "take what is reached off the list: {reached:?}");
+    assert_eq!(&reached | &unreached, published());
+}

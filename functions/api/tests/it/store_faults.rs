@@ -1,0 +1,188 @@
+//! The table fails, and nobody outside is told how.
+
+use std::fmt::Write as _;
+use std::io;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use http::Method;
+use insta::assert_snapshot;
+use tidings_engine::{Engine, Storage};
+use tidings_store::Store;
+
+use crate::arrange;
+use crate::documents::{Operation, operations};
+use crate::operations::Fixtures;
+use crate::support::{Answer, SECRET, Service, organization, token};
+
+/// What the table answers to everything.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    Answer { name: &'static str, status: u16, body: &'static str },
+    NoConnection,
+    TimeOut,
+}
+
+macro_rules! refusal {
+    ($name:literal, $status:literal, $type:literal, $rest:literal) => {
+        Fault::Answer {
+            name: $name,
+            status: $status,
+            body: concat!(
+                r#"{"__type":"com.amazonaws.dynamodb.v20120810#"#,
+                $type,
+                r#"","message":"arn:aws:dynamodb:eu-west-1:123456789012:table/tidings at 10.0.0.7""#,
+                $rest,
+                "}"
+            ),
+        }
+    };
+}
+
+pub(crate) const THROTTLED: Fault = refusal!("throttled", 400, "ProvisionedThroughputExceededException", "");
+pub(crate) const REFUSED: Fault = refusal!("refused", 400, "AccessDeniedException", "");
+
+const FAULTS: [Fault; 10] = [
+    THROTTLED,
+    refusal!("limited", 400, "ThrottlingException", ""),
+    refusal!(
+        "cancelled",
+        400,
+        "TransactionCanceledException",
+        r#","CancellationReasons":[{"Code":"ThrottlingError","Message":"10.0.0.7"},{"Code":"None"}]"#
+    ),
+    refusal!("broken", 500, "InternalServerError", ""),
+    Fault::Answer { name: "no JSON", status: 503, body: "<html>10.0.0.7 is being updated</html>" },
+    REFUSED,
+    refusal!("no table", 400, "ResourceNotFoundException", ""),
+    Fault::Answer { name: "cut off", status: 200, body: r#"{"Item":{"pk":{"S":"10.0.0.7"#},
+    Fault::NoConnection,
+    Fault::TimeOut,
+];
+
+impl Fault {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Answer { name, .. } => name,
+            Self::NoConnection => "unreachable",
+            Self::TimeOut => "time-out",
+        }
+    }
+
+    /// A table that does nothing else. It is asked once: how often to ask again is the client's own matter.
+    pub(crate) fn store(self) -> Store {
+        // The engine is only where the client's other settings come from.
+        let config = Engine::open(Storage::Memory).unwrap().config();
+        let config = config.http_client(self).retry_config(RetryConfig::disabled()).build();
+        Store::new(aws_sdk_dynamodb::Client::from_conf(config), "tidings")
+    }
+}
+
+impl HttpClient for Fault {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(*self)
+    }
+}
+
+impl HttpConnector for Fault {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready(match *self {
+            Self::Answer { status, body, .. } => {
+                Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body)))
+            }
+            Self::NoConnection => Err(ConnectorError::io(io::Error::other("no route to 10.0.0.7").into())),
+            Self::TimeOut => Err(ConnectorError::timeout(io::Error::other("10.0.0.7 is silent").into())),
+        })
+    }
+}
+
+/// An answer says that it failed, whether to ask again, and nothing about what is behind it.
+fn tells_nothing(operation: &Operation, fault: &str, answer: &Answer) {
+    operation.promises(answer);
+    if answer.status < 500 {
+        return;
+    }
+    let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
+    match answer.status {
+        503 => assert_eq!((&*code, &answer.headers["retry-after"]), ("unavailable", &"1".parse().unwrap())),
+        _ => assert_eq!((answer.status, &*code), (500, "server_error")),
+    }
+    let all = format!("{:?} {}", answer.headers, answer.body).to_lowercase();
+    for word in ["10.0.0.7", "arn:", "dynamo", "exception", "throttl", "tidings", "table", "item", "sdk", "job_", SECRET]
+    {
+        assert!(!all.contains(word), "{} while {fault} says {word:?}: {all}", operation.id);
+    }
+}
+
+async fn statuses(bearer: &str) -> String {
+    let fixtures = Fixtures::imagined();
+    let mut table = format!("{:20}", "");
+    for fault in FAULTS {
+        write!(table, "{:>12}", fault.name()).unwrap();
+    }
+    for operation in operations() {
+        write!(table, "\n{:20}", operation.id).unwrap();
+        for fault in FAULTS {
+            let service = Service::over(fault.store());
+            let answer = service.send(fixtures.request(&operation, Some(bearer))).await;
+            tells_nothing(&operation, fault.name(), &answer);
+            write!(table, "{:>12}", answer.status).unwrap();
+        }
+    }
+    table
+}
+
+#[tokio::test]
+async fn no_operation_tells_how_the_table_fails() {
+    assert_snapshot!(statuses(&token(&organization(1))).await, @"");
+}
+
+#[tokio::test]
+async fn no_operation_tells_how_the_look_up_of_an_api_key_fails() {
+    assert_snapshot!(statuses(&Fixtures::imagined().secret).await, @"");
+}
+
+#[tokio::test]
+async fn no_operation_tells_what_is_wrong_with_an_item_that_cannot_be_read() {
+    let mut statuses = String::new();
+    for operation in operations() {
+        let service = Service::start().await;
+        let fixtures = Fixtures::arrange(&service.store).await;
+        spoil(&service.store).await;
+        let answer = service.send(fixtures.request(&operation, Some(&token(&organization(1))))).await;
+        tells_nothing(&operation, "an item is spoilt", &answer);
+        writeln!(statuses, "{:20}{}", operation.id, answer.status).unwrap();
+    }
+    assert_snapshot!(statuses, @"");
+}
+
+#[tokio::test]
+async fn a_spoilt_job_fails_alone() {
+    let service = Service::start().await;
+    arrange::pending(&service.store, 1).await;
+    spoil(&service.store).await;
+    let other = arrange::pending(&service.store, 2).await;
+    let answer = service.ask(Method::GET, &format!("/webhook/{}", other.id)).await;
+    assert_eq!(answer.status, 200);
+}
+
+/// Puts into every item of the table what no version has written.
+async fn spoil(store: &Store) {
+    #[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
+    let all = store.client().scan().table_name("tidings").send().await.unwrap();
+    for mut item in all.items.unwrap() {
+        for name in ["tries", "description", "date"] {
+            if let Some(attribute) = item.get_mut(name) {
+                *attribute = AttributeValue::Bool(true);
+            }
+        }
+        store.client().put_item().table_name("tidings").set_item(Some(item)).send().await.unwrap();
+    }
+}

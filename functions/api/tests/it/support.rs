@@ -1,0 +1,160 @@
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Method, Request};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tidings_domain::Timestamp;
+use tidings_domain::caller::{Caller, Role, Scope};
+use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_egress::Egress;
+use tidings_harness::{Table, TestClock};
+use tidings_http::Credentials;
+use tidings_http::credential::{MintOptions, mint};
+use tidings_runtime::settings::Defaults;
+use tidings_runtime::Settings;
+use tidings_store::Store;
+use tower::ServiceExt as _;
+
+pub(crate) const SECRET: &str = "a secret of the tests, which is long enough";
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+/// All functions over one table, at a time that the test moves.
+pub(crate) struct Service {
+    pub(crate) store: Store,
+    pub(crate) clock: TestClock,
+    router: Router,
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        Self::over(Table::start().await.store().clone())
+    }
+
+    pub(crate) fn over(store: Store) -> Self {
+        let settings = Settings::read(Defaults::Deployed, |name| match name {
+            "TIDINGS_JWT_SECRET" => Some(SECRET.to_owned()),
+            "GRACE_SECONDS" => Some("30".to_owned()),
+            _ => None,
+        })
+        .unwrap();
+        let clock = TestClock::standing(NOW);
+        let credentials = Credentials::from_settings(&settings, &store, &clock.clock()).unwrap();
+        let router = Router::new()
+            .merge(api::router(api::State {
+                store: store.clone(),
+                credentials: credentials.clone(),
+                clock: clock.clock(),
+                secret: settings.jwt_secret.unwrap(),
+                grace: settings.grace,
+            }))
+            .merge(intake::router(intake::State {
+                store: store.clone(),
+                egress: Egress::new(tidings_egress::Options::default()).unwrap(),
+                credentials,
+                clock: clock.clock(),
+                providers: settings.providers.into(),
+                grace: settings.grace,
+            }))
+            .merge(provider::router(provider::State { failure_probability: 0.0 }))
+            .merge(complete::router());
+        Self { store, router: tidings_http::finish(router), clock }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body: String::from_utf8(body).unwrap() }
+    }
+
+    /// As the user of organization 1.
+    pub(crate) async fn ask(&self, method: Method, path: &str) -> Answer {
+        self.ask_as(&token(&organization(1)), method, path).await
+    }
+
+    pub(crate) async fn ask_as(&self, bearer: &str, method: Method, path: &str) -> Answer {
+        self.send(request(bearer, method, path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path).await
+    }
+
+    /// With a JSON body, as this caller.
+    pub(crate) async fn post_as(&self, bearer: &str, path: &str, body: &Value) -> Answer {
+        self.send(request(bearer, Method::POST, path).body(body.to_string().into()).unwrap()).await
+    }
+}
+
+pub(crate) fn request(bearer: &str, method: Method, path: &str) -> http::request::Builder {
+    Request::builder().method(method).uri(path).header("authorization", format!("Bearer {bearer}"))
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Status, telling headers and body, without what is random.
+    pub(crate) fn shown(&self) -> String {
+        let mut text = format!("{}\n", self.status);
+        for name in ["allow", "idempotent-replayed", "location", "retry-after", "www-authenticate"] {
+            for value in self.headers.get_all(name) {
+                writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
+            }
+        }
+        redact(&(text + &self.body))
+    }
+}
+
+fn redact(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (before, length) in [("key_", 27), ("tdk_", 43)] {
+        let mut parts = text.split(before);
+        let mut redacted = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let random = part.get(..length).is_some_and(|id| !id.contains(['"', '.', ' ']));
+            redacted.push_str(before);
+            redacted.push_str(if random { "[random]" } else { "" });
+            redacted.push_str(if random { &part[length..] } else { part });
+        }
+        text = redacted;
+    }
+    text
+}
+
+pub(crate) fn organization(number: u8) -> Caller {
+    Caller {
+        organization: OrganizationId::new(Timestamp::from_millis(1_700_000_000_000), [number; 15]),
+        scope: Scope::Organization,
+        role: Role::User,
+        organizations: Vec::new(),
+    }
+}
+
+pub(crate) fn application() -> Caller {
+    let id = ApplicationId::new(Timestamp::from_millis(1_700_000_000_000), [9; 15]);
+    Caller { scope: Scope::Application(id), ..organization(1) }
+}
+
+/// A token that is good for a year from the tests' first moment on.
+pub(crate) fn token(caller: &Caller) -> String {
+    let expires_in = Duration::from_secs(365 * 24 * 3600);
+    mint(SECRET.as_bytes(), MintOptions { caller, now: NOW, expires_in }).unwrap()
+}
+
+/// A token whose time was over a day before the tests' first moment.
+pub(crate) fn expired_token(caller: &Caller) -> String {
+    let now = Timestamp::from_millis(NOW.as_millis() - 2 * 24 * 3_600_000);
+    mint(SECRET.as_bytes(), MintOptions { caller, now, expires_in: Duration::from_secs(24 * 3600) }).unwrap()
+}

@@ -1,0 +1,44 @@
+use std::fmt::Write as _;
+
+use axum::body::Body;
+use http::Request;
+use insta::assert_snapshot;
+
+use crate::support::{Service, organization, shown, token};
+
+#[tokio::test]
+async fn another_method_or_route_is_answered_with_our_body() {
+    let service = Service::start().await;
+    let mut answers = String::new();
+    for (method, path) in [
+        ("GET", "/webhook"),
+        ("PUT", "/webhook"),
+        ("DELETE", "/webhook"),
+        ("OPTIONS", "/webhook"),
+        ("BREW", "/webhook"),
+        ("POST", "/"),
+        ("POST", "/webhook/"),
+        ("POST", "/webhooks"),
+        ("POST", "//webhook"),
+        ("POST", "/WEBHOOK"),
+        ("POST", "/webhook%00"),
+        ("POST", "/prod/webhook"),
+    ] {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {}", token(&organization(1))))
+            .body(Body::empty())
+            .unwrap();
+        writeln!(answers, "--- {method} {path}\n{}", shown(service.send(request).await).await).unwrap();
+    }
+    assert_snapshot!(answers, @"");
+}
+
+#[tokio::test]
+async fn a_query_string_changes_nothing() {
+    let service = Service::start().await;
+    let mut request = crate::support::post().body(Body::from(crate::support::GOOD)).unwrap();
+    *request.uri_mut() = "/webhook?status=failed&x=%ff".parse().unwrap();
+    assert!(shown(service.send(request).await).await.starts_with("201"));
+}

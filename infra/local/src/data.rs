@@ -1,0 +1,102 @@
+//! The data folder: the database, and what the service made at its first start.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tidings_domain::ids::OrganizationId;
+use tidings_runtime::settings::Secret;
+use tidings_runtime::{Clock, Settings, random};
+
+/// Where a local service keeps its data when nobody says otherwise.
+pub(crate) const DEFAULT_FOLDER: &str = ".tidings";
+
+/// A local service's data folder.
+pub(crate) struct Folder(PathBuf);
+
+/// Who a local service is.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    /// Signs tokens.
+    pub(crate) secret: Secret,
+    /// The organization that the banner's token is for.
+    pub(crate) organization: OrganizationId,
+}
+
+impl Folder {
+    /// The folder at `path`, made when it is missing.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let failed = || {
+            format!("the data folder {} cannot be written (choose another with --data, or --memory)", path.display())
+        };
+        fs::create_dir_all(path).with_context(failed)?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The database's file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.0.join("tidings.db")
+    }
+
+    /// The secret and organization: the settings' where they name them, else made at first use and kept.
+    pub(crate) fn identity(&self, settings: &Settings) -> anyhow::Result<Identity> {
+        let secret = match &settings.jwt_secret {
+            Some(secret) => secret.clone(),
+            None => self.kept("jwt-secret", new_secret)?.parse().context("the data folder's jwt-secret")?,
+        };
+        let organization = self.kept("organization", || new_organization().to_string())?;
+        Ok(Identity { secret, organization: organization.parse().context("the data folder's organization")? })
+    }
+
+    /// Notes where the running service answers, for the other commands.
+    pub(crate) fn note_address(&self, url: &str) -> anyhow::Result<()> {
+        fs::write(self.address_file(), url).context("the data folder cannot be written")
+    }
+
+    /// Where the service that uses this folder answers.
+    pub(crate) fn address(&self) -> Option<String> {
+        fs::read_to_string(self.address_file()).ok()
+    }
+
+    fn address_file(&self) -> PathBuf {
+        self.0.join("address")
+    }
+
+    fn kept(&self, name: &str, make: impl FnOnce() -> String) -> anyhow::Result<String> {
+        let path = self.0.join(name);
+        // Only the owner may read it, from the moment it exists.
+        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        match made {
+            Ok(mut file) => {
+                let text = make();
+                file.write_all(text.as_bytes())
+                    .and_then(|()| file.sync_all())
+                    .with_context(|| format!("writing {}", path.display()))?;
+                Ok(text)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+            }
+            Err(error) => Err(error).with_context(|| format!("writing {}", path.display())),
+        }
+    }
+}
+
+/// Of a service that keeps nothing.
+pub(crate) fn passing_identity(settings: &Settings) -> anyhow::Result<Identity> {
+    let secret = match &settings.jwt_secret {
+        Some(secret) => secret.clone(),
+        None => new_secret().parse()?,
+    };
+    Ok(Identity { secret, organization: new_organization() })
+}
+
+fn new_secret() -> String {
+    random::bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
+fn new_organization() -> OrganizationId {
+    OrganizationId::new(Clock::system().now(), random::bytes())
+}
