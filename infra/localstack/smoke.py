@@ -122,17 +122,17 @@ class Receiver:
     def __init__(self, stack: Stack):
         self.callbacks: dict[str, queue.Queue] = {}
         self._key = hmac.digest(stack.secret, f"tidings/job-callbacks/v1/{stack.organization}".encode(), "sha256")
-        handler = type("Handler", (BaseHTTPRequestHandler,), {"do_POST": self._take, "log_message": lambda *_: None})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        methods = {"do_POST": lambda request: self._take(request), "log_message": lambda *_: None}
+        server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (BaseHTTPRequestHandler,), methods))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{server.server_port}/callback"
 
-    def _take(self, handler: BaseHTTPRequestHandler) -> None:
-        body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
-        handler.send_response(204)
-        handler.end_headers()
+    def _take(self, request: BaseHTTPRequestHandler) -> None:
+        body = request.rfile.read(int(request.headers.get("content-length") or 0))
+        request.send_response(204)
+        request.end_headers()
         callback = json.loads(body)
-        callback["signed"] = self._is_signed(handler.headers, body)
+        callback["signed"] = self._is_signed(request.headers, body)
         self.callbacks.setdefault(callback["jobId"], queue.Queue()).put(callback)
 
     def _is_signed(self, headers, body: bytes) -> bool:

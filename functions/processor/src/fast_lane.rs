@@ -30,7 +30,8 @@ const AT_ONCE: usize = 64;
 /// Time kept for writing the result.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// With less time than this before the entry is due, a try is not worth starting.
+/// With less patience than this before the entry is due, a try is not worth starting: a destination would be called slow
+/// for no fault of its own.
 const LEAST: Duration = Duration::from_secs(1);
 
 /// Older records than this may have been sent before.
@@ -122,11 +123,12 @@ async fn one(context: &Context, owed: Owed, deadline: Timestamp) -> Option<Strin
     let Owed { key, record } = owed;
     let now = context.options.clock.now();
     let end = deadline.min(key.due) - MARGIN;
-    if end < now + LEAST {
+    let wanted = context.options.fast_request_timeout;
+    let patience = wanted.min(work::patience_within(key.work.kind, end.since(now)));
+    if patience < wanted.min(LEAST) {
         return None;
     }
     let span = info_span!("task", lane = "fast", kind = %key.work.kind, record = %key.work.record);
-    let patience = context.options.fast_request_timeout;
     let number = sequence_number(&record);
     let longest = work::longest_try(key.work.kind, patience);
     let task = Task {

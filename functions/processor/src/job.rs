@@ -31,9 +31,22 @@ const ASK_AGAIN_MS: [u64; 2] = [100, 300];
 /// Time for the waits above and the table's answers.
 const OVERHEAD: Duration = Duration::from_secs(2);
 
+/// The same, at least: what a try that must be short leaves for them.
+const LEAST_OVERHEAD: Duration = Duration::from_millis(500);
+
 /// A try asks its providers side by side, then calls back.
 pub(crate) fn longest_try(patience: Duration) -> Duration {
     patience * 2 + OVERHEAD
+}
+
+/// The patience with which a try ends within a time.
+pub(crate) fn patience_within(time: Duration) -> Duration {
+    time.saturating_sub(LEAST_OVERHEAD) / 2
+}
+
+/// Whether the time up to `end` is worth a request. A much shorter time-out than usual would be blamed on the other side.
+fn is_time_for_a_request(task: &Task, now: Timestamp, end: Timestamp) -> bool {
+    end.since(now) >= task.patience / 2
 }
 
 /// One try.
@@ -155,6 +168,9 @@ async fn ask(context: &Context, task: &Task, provider: &ProviderId) -> Result<Bo
         };
         let Some(wait) = waits.next() else { return Err(problem) };
         sleep(Duration::from_millis(fastrand::u64(*wait..=2 * wait))).await;
+        if !is_time_for_a_request(task, context.options.clock.now(), end) {
+            return Err(problem);
+        }
     }
 }
 
@@ -206,6 +222,9 @@ fn parse_data(body: &[u8]) -> Option<Box<RawValue>> {
 async fn call_back(context: &Context, task: &Task, job: &Job, body: Vec<u8>) -> Result<(), String> {
     let options = &context.options;
     let now = options.clock.now();
+    if !is_time_for_a_request(task, now, task.deadline) {
+        return Err("callback: the providers left no time for it".to_owned());
+    }
     let secret = SigningSecret::for_job_callbacks(options.secret.as_bytes(), job.organization);
     let id = job.id.to_string();
     let signed = Signed { id: &id, url: job.callback_url.as_url(), body, secret: &secret };

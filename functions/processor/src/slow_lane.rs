@@ -1,27 +1,32 @@
 //! The slow lane: the agenda's due entries, in pages, on a schedule.
 //!
 //! A run goes through its shards, claims what is due and works on a bounded number of entries at once; a destination has
-//! a bounded share of them, so that a dead one cannot hold up the others. When something falls due within the coming
-//! minute the run stays and does it at its time; when nothing does, it ends at once. It stops starting work when a
-//! try could not end before its function does.
+//! a bounded share of them, so that a dead one cannot hold up the others. What is due and finds no place waits in
+//! memory, again in bounded numbers, so that a place that becomes free is taken at once. When something falls due
+//! within the coming minute the run stays and does it at its time; when nothing does, it ends at once. It stops
+//! starting work when a try could not end before its function does.
 
+mod waiting;
+
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
-use futures::future::{BoxFuture, try_join_all};
-use futures::stream::{FuturesUnordered, StreamExt as _};
+use futures::future::try_join_all;
 use serde::Serialize;
 use tidings_domain::Timestamp;
-use tidings_domain::agenda::Entry;
+use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_store::StoreError;
 use tidings_store::agenda::Claim;
 use tidings_telemetry::chain;
 use tidings_telemetry::metric::Unit;
+use tokio::task::{JoinError, JoinSet};
 use tracing::{Instrument as _, error, info, info_span, warn};
 
 use crate::Context;
 use crate::destinations::Place;
 use crate::event::Share;
+use crate::slow_lane::waiting::{Room, Waiting};
 use crate::work::{self, Done, Task};
 
 /// Entries worked on at once, in one run.
@@ -32,6 +37,9 @@ const PAGE: u16 = 50;
 
 /// Time between two looks at the agenda, so that a crowd of entries that must wait is not read all the time.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// With fewer entries waiting than this, and more on the agenda, the next look does not wait.
+const FEW: usize = 64;
 
 /// Time that a claim outlasts its try, and that a function outlasts its last try.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -61,59 +69,81 @@ impl Summary {
             Some(Done::Postponed) => self.postponed += 1,
             Some(Done::Lost) => self.lost += 1,
             Some(Done::Dropped) => self.dropped += 1,
+            Some(Done::SetAside) => self.set_aside += 1,
             Some(Done::Left) | None => {}
         }
     }
 }
 
 struct Run<'a> {
-    context: &'a Context,
+    context: &'a Arc<Context>,
     shards: Vec<u8>,
     deadline: Timestamp,
-    running: FuturesUnordered<BoxFuture<'a, Option<Done>>>,
+    waiting: Waiting,
+    running: JoinSet<(EntryKey, Option<Done>)>,
+    /// What waits or runs: a look finds it on the agenda until it is claimed.
+    taken: HashSet<EntryKey>,
+    time_is_up: bool,
     summary: Summary,
 }
 
 /// Goes through a share of the agenda until nothing is due soon, or until time is up.
-pub(crate) async fn run(context: &Context, share: Share, deadline: Timestamp) -> Result<Summary, StoreError> {
+pub(crate) async fn run(context: &Arc<Context>, share: Share, deadline: Timestamp) -> Result<Summary, StoreError> {
     let started = context.options.clock.now();
     let mut run = Run {
         context,
         shards: share.shards().collect(),
         deadline,
-        running: FuturesUnordered::new(),
+        waiting: Waiting::default(),
+        running: JoinSet::new(),
+        taken: HashSet::new(),
+        time_is_up: false,
         summary: Summary::default(),
     };
     report_age(context, started, run.oldest_due(started).await?);
-    let stay_until = started + context.options.stay;
-    loop {
-        let looked = context.options.clock.now();
-        let worked = run.look(looked).await;
-        if let Err(error) = worked {
-            // What was claimed is finished first: it must not wait for its claim to run out.
-            run.drain().await;
-            return Err(error);
-        }
-        let now = context.options.clock.now();
-        let Some(next) = run.next_look(now, stay_until).await? else { break };
-        run.work_until(next.max(looked + BETWEEN_LOOKS)).await;
-    }
+    let worked = run.work(started + context.options.stay).await;
+    // What was claimed is finished in any case: it must not wait for its claim to run out.
     run.drain().await;
     if run.summary != Summary::default() {
         let Summary { finished, postponed, lost, dropped, set_aside } = run.summary;
         info!(finished, postponed, lost, dropped, set_aside, "worked on the agenda");
     }
-    Ok(run.summary)
+    worked.map(|()| run.summary)
 }
 
-// `&mut self` where `&self` would do: what is running can move between threads, and not be shared by them.
 impl Run<'_> {
     fn now(&self) -> Timestamp {
         self.context.options.clock.now()
     }
 
-    /// Starts everything that is due at `now`, as far as time and places allow.
-    async fn look(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    async fn work(&mut self, stay_until: Timestamp) -> Result<(), StoreError> {
+        let until = stay_until.min(self.deadline - MARGIN);
+        loop {
+            let looked = self.now();
+            let more = self.look(looked).await?;
+            let now = self.now();
+            if self.time_is_up || now >= until {
+                return Ok(());
+            }
+            let due = self.next_due(now, until).await?;
+            if due.is_none() && self.is_idle() {
+                return Ok(());
+            }
+            let next = due.unwrap_or(until).max(looked + BETWEEN_LOOKS);
+            // While something is running, what found no room may find it when that ends.
+            let next = if self.is_idle() { next } else { next.min(now + BETWEEN_LOOKS) };
+            self.work_until(next, more).await;
+        }
+    }
+
+    /// Takes everything that is due at `now`, as far as there is room. Whether something found none that will
+    /// have some soon.
+    async fn look(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        let mut more = false;
+        // No shard is always the last.
+        if !self.shards.is_empty() {
+            self.shards.rotate_left(1);
+        }
         for shard in self.shards.clone() {
             let mut next = None;
             loop {
@@ -123,74 +153,101 @@ impl Run<'_> {
                     self.context.options.store.set_aside(key, now + SET_ASIDE).await?;
                     self.summary.set_aside += 1;
                 }
-                for entry in page.entries {
-                    if !self.start(entry).await {
-                        return Ok(());
-                    }
+                let rooms: Vec<Room> = page.entries.into_iter().map(|entry| self.take(entry)).collect();
+                self.start();
+                if self.time_is_up {
+                    return Ok(false);
                 }
+                more |= rooms.contains(&Room::Soon);
                 next = page.next;
-                if next.is_none() {
+                // A page of nothing but entries that wait for others is not worth a look behind it.
+                if next.is_none() || (!rooms.is_empty() && rooms.iter().all(|room| *room == Room::Soon)) {
                     break;
                 }
             }
         }
-        Ok(())
+        Ok(more)
     }
 
-    /// Starts one entry, when there is room for it. `false` when time is up.
-    async fn start(&mut self, entry: Entry) -> bool {
-        let place = match &entry.destination {
-            // Its turn comes when others to the same destination have ended.
-            Some(origin) => match self.context.destinations.enter(origin, self.now()) {
-                Some(place) => Some(place),
-                None => return true,
-            },
-            None => None,
-        };
-        if self.running.len() >= AT_ONCE {
-            let done = self.running.next().await.flatten();
-            self.summary.count(done);
+    fn take(&mut self, entry: Entry) -> Room {
+        if self.taken.contains(&entry.key) {
+            return Room::Given;
         }
-        let end = self.now() + work::longest_try(entry.key.work.kind, self.context.options.request_timeout);
-        if end + MARGIN > self.deadline {
-            return false;
+        let now = self.now();
+        let destinations = &self.context.destinations;
+        let is_healthy = entry.destination.as_ref().is_none_or(|origin| destinations.is_healthy(origin, now));
+        let key = entry.key.clone();
+        let room = self.waiting.push(entry, is_healthy);
+        if room == Room::Given {
+            self.taken.insert(key);
         }
-        let span = info_span!("task", lane = "slow", kind = %entry.key.work.kind, record = %entry.key.work.record);
-        self.running.push(one(self.context, entry, end, place).instrument(span).boxed());
-        true
+        room
     }
 
-    /// When to look again: `None` when nothing is due by `stay_until`, or time is up.
-    async fn next_look(&mut self, now: Timestamp, stay_until: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let until = stay_until.min(self.deadline - MARGIN);
-        if now >= until {
-            return Ok(None);
+    /// Starts what waits and has a place.
+    fn start(&mut self) {
+        while self.running.len() < AT_ONCE && !self.time_is_up {
+            let now = self.now();
+            let destinations = &self.context.destinations;
+            let Some((entry, place)) = self.waiting.pop(|origin| destinations.enter(origin, now)) else { return };
+            let end = now + work::longest_try(entry.key.work.kind, self.context.options.request_timeout);
+            if end + MARGIN > self.deadline {
+                self.time_is_up = true;
+                return;
+            }
+            let span = info_span!("task", lane = "slow", kind = %entry.key.work.kind, record = %entry.key.work.record);
+            let context = Arc::clone(self.context);
+            let key = entry.key.clone();
+            let task = async move { (key, one(&context, entry, end, place).await) };
+            self.running.spawn(task.instrument(span));
         }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.waiting.is_empty()
+    }
+
+    /// When the next entry falls due, if that is by `until`.
+    async fn next_due(&self, now: Timestamp, until: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let store = &self.context.options.store;
         let next = try_join_all(self.shards.iter().map(|shard| store.next_due(*shard, now, until))).await?;
-        let next = next.into_iter().flatten().min();
-        // While something is running, what waits for its destination may be started when it ends.
-        Ok(if self.running.is_empty() { next } else { Some(next.unwrap_or(until).min(now + BETWEEN_LOOKS)) })
+        Ok(next.into_iter().flatten().min())
     }
 
-    /// Goes on with what is running, until a time.
-    async fn work_until(&mut self, until: Timestamp) {
+    /// Goes on with what is running and waiting: until a time, until all of it is done, or until there is room again
+    /// for `more`.
+    async fn work_until(&mut self, until: Timestamp, more: bool) {
+        let was_idle = self.is_idle();
         let mut timer = std::pin::pin!(tokio::time::sleep(until.since(self.now())));
         loop {
+            self.start();
+            if self.time_is_up || (more && self.waiting.len() < FEW) || (self.is_idle() && !was_idle) {
+                return;
+            }
             tokio::select! {
                 () = &mut timer => return,
-                Some(done) = self.running.next() => self.summary.count(done),
+                Some(ended) = self.running.join_next() => self.ended(ended),
             }
         }
     }
 
     async fn drain(&mut self) {
-        while let Some(done) = self.running.next().await {
-            self.summary.count(done);
+        while let Some(ended) = self.running.join_next().await {
+            self.ended(ended);
         }
     }
 
-    async fn oldest_due(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    fn ended(&mut self, task: Result<(EntryKey, Option<Done>), JoinError>) {
+        match task {
+            Ok((key, done)) => {
+                self.taken.remove(&key);
+                self.summary.count(done);
+            }
+            Err(error) => error!(%error, "a try broke off; its entry is due again when its claim ends"),
+        }
+    }
+
+    async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let store = &self.context.options.store;
         let pages = try_join_all(self.shards.iter().map(|shard| store.due(*shard, now, None, 1))).await?;
         Ok(pages.into_iter().filter_map(|page| page.entries.first().map(|entry| entry.key.due)).min())
@@ -223,7 +280,7 @@ async fn one(context: &Context, entry: Entry, end: Timestamp, _place: Option<Pla
         Err(error) => {
             error!(error = chain(&error), "set an entry aside: its record cannot be worked on");
             put_aside(context, claim).await;
-            None
+            Some(Done::SetAside)
         }
     }
 }

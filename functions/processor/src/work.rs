@@ -36,6 +36,8 @@ pub(crate) enum Done {
     Lost,
     /// The record does not exist: its request was never answered.
     Dropped,
+    /// Nobody can work on it: it is out of the way of the others.
+    SetAside,
 }
 
 /// The table of handlers.
@@ -49,5 +51,12 @@ pub(crate) async fn run(context: &Context, task: Task) -> Result<Done, StoreErro
 pub(crate) fn longest_try(kind: Kind, patience: Duration) -> Duration {
     match kind {
         Kind::Job => job::longest_try(patience),
+    }
+}
+
+/// The patience with which a try of this kind ends within a time.
+pub(crate) fn patience_within(kind: Kind, time: Duration) -> Duration {
+    match kind {
+        Kind::Job => job::patience_within(time),
     }
 }

@@ -31,8 +31,12 @@ struct Running {
 }
 
 impl Environment {
-    pub(crate) fn new(function: Function) -> Self {
-        Self { function, turn: AsyncMutex::default(), running: Mutex::default(), lines: Lines::default() }
+    /// Starts a process; it does not wait until it is ready.
+    pub(crate) async fn start(function: Function) -> Self {
+        let environment =
+            Self { function, turn: AsyncMutex::default(), running: Mutex::default(), lines: Lines::default() };
+        environment.restart().await;
+        environment
     }
 
     /// Sends an event and waits for the answer.
@@ -109,8 +113,7 @@ impl Environment {
         lock(&self.running).clone()
     }
 
-    #[expect(private_interfaces, reason = "only this crate sees it")]
-    pub(crate) async fn restart(&self) -> Arc<Running> {
+    async fn restart(&self) -> Arc<Running> {
         let api = RuntimeApi::start(self.function.name()).await;
         let command = self.function.command(&api.address());
         let spawned = Instant::now();

@@ -43,9 +43,7 @@ impl Function {
 
     /// Starts an environment. It does not wait until the process is ready.
     pub async fn start(&self) -> Environment {
-        let environment = Environment::new(self.clone());
-        environment.restart().await;
-        environment
+        Environment::start(self.clone()).await
     }
 
     /// The binary's file name.

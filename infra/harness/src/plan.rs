@@ -86,6 +86,12 @@ impl Plan {
         })
     }
 
+    /// Changes what another plan says.
+    #[must_use]
+    pub fn map(self, change: impl Fn(&Arrival, Reply) -> Reply + Send + Sync + 'static) -> Self {
+        Self::by(move |arrival| change(arrival, self.choose(arrival)))
+    }
+
     pub(crate) fn choose(&self, arrival: &Arrival) -> Reply {
         (self.0)(arrival)
     }

@@ -35,9 +35,9 @@ impl Process {
         keep(child.stdout.take(), &lines);
         keep(child.stderr.take(), &lines);
         let pid = child.id().unwrap_or_default();
-        let (killer, killed) = mpsc::unbounded_channel();
+        let (killer, requests) = mpsc::unbounded_channel();
         let (ended, exited) = watch::channel(None);
-        tokio::spawn(watch_over(child, killed, ended));
+        tokio::spawn(watch_over(child, requests, ended));
         Ok(Self { pid, killer, exited, lines })
     }
 
@@ -95,13 +95,13 @@ impl Process {
 
 async fn watch_over(
     mut child: Child,
-    mut killed: mpsc::UnboundedReceiver<()>,
+    mut requests: mpsc::UnboundedReceiver<()>,
     ended: watch::Sender<Option<ExitStatus>>,
 ) {
     let status = tokio::select! {
         status = child.wait() => status,
         // Asked to, or nobody holds the process any more.
-        _ = killed.recv() => {
+        _ = requests.recv() => {
             let _ = child.start_kill();
             child.wait().await
         }

@@ -40,12 +40,15 @@ impl Providers {
 
     /// One that fails this share of its requests as the mock does, and else answers with [`Providers::data`].
     pub async fn failing(seed: u64, share: f64) -> Self {
-        let chance = Plan::by_chance(seed, [(share, Self::failure())], Reply::Status(200));
-        Self::start(Plan::by(move |arrival| match chance.choose(arrival) {
+        Self::start(Self::failing_plan(seed, share)).await
+    }
+
+    /// The plan of [`Providers::failing`].
+    pub fn failing_plan(seed: u64, share: f64) -> Plan {
+        Plan::by_chance(seed, [(share, Self::failure())], Reply::Status(200)).map(|arrival, reply| match reply {
             Reply::Status(200) => Self::data(&arrival.subject),
             failure => failure,
-        }))
-        .await
+        })
     }
 
     /// What a provider has: a list of bills, different for each, in a spelling that must not be changed on the way.

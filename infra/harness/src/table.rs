@@ -60,15 +60,15 @@ impl Table {
             .with_initial_backoff(Duration::from_millis(2))
             .with_max_backoff(Duration::from_millis(20));
         let config = engine.config().http_client(wire.clone()).retry_config(retries).build();
-        let faulty = Store::new(Client::from_conf(config), Self::NAME);
+        let tested = Store::new(Client::from_conf(config), Self::NAME);
         // By this way, so that it has been used once.
-        faulty.ensure_table().await.expect("the table can be made");
+        tested.ensure_table().await.expect("the table can be made");
         meter.reset();
         let server = Server::start(router(&wire)).await;
         Self {
             store: Store::new(engine.client(), Self::NAME),
             engine,
-            faulty,
+            faulty: tested,
             faults,
             meter,
             wire,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -31,7 +31,8 @@ impl Folder {
         let failed = || {
             format!("the data folder {} cannot be written (choose another with --data, or --memory)", path.display())
         };
-        fs::create_dir_all(path).with_context(failed)?;
+        // Only its owner may read what callers sent.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(failed)?;
         Ok(Self(path.to_owned()))
     }
 
@@ -67,8 +68,8 @@ impl Folder {
     fn kept(&self, name: &str, make: impl FnOnce() -> String) -> anyhow::Result<String> {
         let path = self.0.join(name);
         // Only the owner may read it, from the moment it exists.
-        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        match made {
+        let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        match opened {
             Ok(mut file) => {
                 let text = make();
                 file.write_all(text.as_bytes())

@@ -12,13 +12,13 @@ use crate::data::{DEFAULT_FOLDER, Folder};
 #[group(multiple = false)]
 pub(crate) struct Place {
     /// The data folder of the embedded engine.
-    #[arg(long, default_value = DEFAULT_FOLDER, value_name = "FOLDER")]
+    #[arg(long, global = true, default_value = DEFAULT_FOLDER, value_name = "FOLDER")]
     pub(crate) data: PathBuf,
     /// Keep everything in memory: it ends with the process.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) memory: bool,
     /// A DynamoDB endpoint in place of the embedded engine; credentials come from the AWS environment.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
 }
 

@@ -112,8 +112,8 @@ async fn through_service(
             let caller = holder.caller(identity.organization);
             let Caller { organization, scope, role, organizations } = caller;
             let mut body = json!({"description": description, "role": role, "organizations": organizations});
-            if let Scope::Application(application) = scope {
-                body["application"] = json!(application);
+            if let (Scope::Application(application), Some(body)) = (scope, body.as_object_mut()) {
+                body.insert("application".to_owned(), json!(application));
             }
             let answer = service.ask(identity, organization, http::Method::POST, "api/v1/api-key", Some(&body)).await?;
             print_new(text(&answer, "id"), text(&answer, "key"));
@@ -121,8 +121,9 @@ async fn through_service(
         Action::List { org } => {
             let organization = org.unwrap_or(identity.organization);
             let answer = service.ask(identity, organization, http::Method::GET, "api/v1/api-key", None).await?;
-            for key in answer["data"].as_array().into_iter().flatten() {
-                let created_at = serde_json::from_value(key["createdAt"].clone()).context("the service's answer")?;
+            for key in answer.get("data").and_then(Value::as_array).into_iter().flatten() {
+                let created_at = serde_json::from_value(key.get("createdAt").cloned().unwrap_or_default())
+                    .context("the service's answer")?;
                 print_one(text(key, "id"), created_at, text(key, "description"));
             }
         }

@@ -1,7 +1,6 @@
 //! Every function's routes in one router.
 
 use axum::Router;
-use tidings_domain::job::ProviderId;
 use tidings_egress::Egress;
 use tidings_http::Credentials;
 use tidings_runtime::settings::Secret;
@@ -26,7 +25,7 @@ pub(crate) fn router(parts: &Parts<'_>) -> anyhow::Result<Router> {
         egress: egress.clone(),
         credentials: credentials.clone(),
         clock: clock.clone(),
-        providers: settings.providers.iter().cloned().collect::<Vec<ProviderId>>().into(),
+        providers: settings.providers.clone().into(),
         grace: settings.grace,
     };
     let api = api::State {

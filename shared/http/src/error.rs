@@ -118,9 +118,9 @@ impl ApiError {
         Self(Situation::Conflict { detail: detail.into(), retry_after: None })
     }
 
-    /// 409 that goes away by itself: the same request is still running.
+    /// 409 that goes away by itself: another request changes the same at this moment.
     pub fn conflict_retry(after: Duration) -> Self {
-        let detail = "A request under this idempotency key is still running.".into();
+        let detail = "Another request is changing the same at this moment.".into();
         Self(Situation::Conflict { detail, retry_after: Some(after) })
     }
 

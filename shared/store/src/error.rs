@@ -1,5 +1,6 @@
 use std::fmt;
 
+use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -57,12 +58,11 @@ impl From<BuildError> for StoreError {
     }
 }
 
-impl<E, R> From<SdkError<E, R>> for StoreError
+impl<E> From<SdkError<E, HttpResponse>> for StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
-    fn from(error: SdkError<E, R>) -> Self {
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
         const THROTTLED: [&str; 4] = [
             "ProvisionedThroughputExceededException",
             "RequestLimitExceeded",
@@ -75,8 +75,14 @@ where
         match (&error, code) {
             (_, Some(code)) if THROTTLED.contains(&code) => Self::Throttled(error.into()),
             (_, Some(code)) if OURS.contains(&code) => Self::Unavailable(error.into()),
+            // Something in between, which does not speak DynamoDB's language.
+            (SdkError::ServiceError(_), _) if is_server_error(&error) => Self::Unavailable(error.into()),
             (SdkError::ServiceError(_) | SdkError::ConstructionFailure(_), _) => Self::Refused(error.into()),
             _ => Self::Unavailable(error.into()),
         }
     }
+}
+
+fn is_server_error<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    error.raw_response().is_some_and(|response| response.status().is_server_error())
 }

@@ -1,21 +1,23 @@
 //! Jobs and their providers' records: one partition a job.
 
+mod item;
+
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use futures::future::try_join_all;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_domain::idempotency::KeptAnswer;
 use tidings_domain::ids::{JobId, OrganizationId};
-use tidings_domain::job::{Job, JobStatus, ProviderId, ProviderRecord, RecordStatus};
+use tidings_domain::job::{Job, JobStatus, ProviderId, ProviderRecord};
 use tidings_domain::page::{Page, PageLimit};
-use tidings_domain::webhook_url::WebhookUrl;
 
+pub use self::item::from_image;
+use self::item::{decode_job, decode_record, job_item, record_item};
 use crate::agenda::{Claim, Finished, entry_item, owing};
-use crate::expression::{Change, Item, item, n, s};
+use crate::expression::{Change, Item, n, s};
 use crate::idempotency::Repetition;
 use crate::transaction::{Outcome, Refusal};
 use crate::{DecodeError, Store, StoreError, keys};
@@ -54,138 +56,6 @@ pub struct StoredJob {
     pub job: Job,
     /// A record for each of its providers.
     pub records: Vec<ProviderRecord>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct JobItem {
-    pk: String,
-    sk: String,
-    entity: String,
-    v: u32,
-    providers: Vec<ProviderId>,
-    callback_url: WebhookUrl,
-    status: JobStatus,
-    created_at: i64,
-    updated_at: i64,
-    tries: u32,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    last_error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    next_due: Option<i64>,
-    gsi1pk: String,
-    gsi1sk: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    expires_at: Option<i64>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct ProviderItem {
-    pk: String,
-    sk: String,
-    entity: String,
-    v: u32,
-    status: RecordStatus,
-    date: i64,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    data: Option<String>,
-}
-
-fn job_item(job: &Job) -> Item {
-    let Job { id, organization, providers, callback_url, status, created_at, updated_at, tries, last_error, next_due } =
-        job;
-    let keys::Key { pk, sk } = keys::job(*organization, *id);
-    let index = keys::job_index(*organization, *status, *id);
-    item(&JobItem {
-        pk,
-        sk,
-        entity: "job".to_owned(),
-        v: 1,
-        providers: providers.clone(),
-        callback_url: callback_url.clone(),
-        status: *status,
-        created_at: created_at.as_millis(),
-        updated_at: updated_at.as_millis(),
-        tries: *tries,
-        last_error: last_error.clone(),
-        next_due: next_due.map(Timestamp::as_millis),
-        gsi1pk: index.pk,
-        gsi1sk: index.sk,
-        expires_at: None,
-    })
-}
-
-fn read_job(stored: JobItem) -> Result<Job, DecodeError> {
-    let JobItem {
-        pk,
-        sk: _,
-        entity: _,
-        v: _,
-        providers,
-        callback_url,
-        status,
-        created_at,
-        updated_at,
-        tries,
-        last_error,
-        next_due,
-        gsi1pk: _,
-        gsi1sk: _,
-        expires_at: _,
-    } = stored;
-    let (organization, id) = pk.split_once('/').ok_or_else(|| DecodeError::new(&*pk, "its key names no job"))?;
-    Ok(Job {
-        id: id.parse().map_err(|error| DecodeError::new(&*pk, error))?,
-        organization: organization.parse().map_err(|error| DecodeError::new(&*pk, error))?,
-        providers,
-        callback_url,
-        status,
-        created_at: Timestamp::from_millis(created_at),
-        updated_at: Timestamp::from_millis(updated_at),
-        tries,
-        last_error,
-        next_due: next_due.map(Timestamp::from_millis),
-    })
-}
-
-fn decode_job(stored: Item, now: Timestamp) -> Result<Option<Job>, DecodeError> {
-    let key = stored.get(keys::PK).and_then(|pk| pk.as_s().ok()).cloned().unwrap_or_default();
-    let stored: JobItem = serde_dynamo::from_item(stored).map_err(|error| DecodeError::new(key, error))?;
-    // The table deletes expired items only within days.
-    if stored.expires_at.is_some_and(|at| at <= now.as_secs()) { Ok(None) } else { read_job(stored).map(Some) }
-}
-
-/// The job that an image of the table's stream shows.
-pub fn from_image(image: serde_dynamo::Item) -> Result<Job, DecodeError> {
-    let stored = serde_dynamo::from_item(image).map_err(|error| DecodeError::new("of a job's image", error))?;
-    read_job(stored)
-}
-
-fn record_item(job: &Job, record: &ProviderRecord) -> Item {
-    let ProviderRecord { provider, status, date, data } = record;
-    let keys::Key { pk, sk } = keys::provider_record(job.organization, job.id, provider);
-    item(&ProviderItem {
-        pk,
-        sk,
-        entity: "provider_record".to_owned(),
-        v: 1,
-        status: *status,
-        date: date.as_millis(),
-        data: data.as_deref().map(|data| data.get().to_owned()),
-    })
-}
-
-fn decode_record(stored: Item) -> Result<ProviderRecord, DecodeError> {
-    let stored: ProviderItem =
-        serde_dynamo::from_item(stored).map_err(|error| DecodeError::new("of a provider's record", error))?;
-    let ProviderItem { pk, sk, entity: _, v: _, status, date, data } = stored;
-    let wrong = |problem: String| DecodeError::new(format!("{pk} | {sk}"), problem);
-    let provider = sk.strip_prefix(keys::PROVIDER).unwrap_or_default().to_owned();
-    Ok(ProviderRecord {
-        provider: ProviderId::try_from(provider).map_err(|error| wrong(error.to_string()))?,
-        status,
-        date: Timestamp::from_millis(date),
-        data: data.map(RawValue::from_string).transpose().map_err(|error| wrong(error.to_string()))?,
-    })
 }
 
 /// What a job owes from its beginning, or again: due when the fast lane's time is over.
@@ -359,10 +229,7 @@ impl Store {
     pub async fn complete_job(&self, job: &Job, claim: &Claim, now: Timestamp) -> Result<Finished, StoreError> {
         let ended = Ended { status: JobStatus::Complete, last_error: job.last_error.as_deref(), now };
         let mut actions = vec![self.take(&keys::agenda(&claim.entry.key))?, self.end_job(job, &ended)?];
-        for provider in &job.providers {
-            let change = Change::new().set("status", s("COMPLETE")).set(keys::TTL, n((now + RETENTION).as_secs()));
-            actions.push(self.change(&keys::provider_record(job.organization, job.id, provider), change)?);
-        }
+        actions.extend(self.change_records(job, || expiring(now).set("status", s("COMPLETE")))?);
         self.finish(actions).await
     }
 
@@ -402,7 +269,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
         let ended = Ended { status: JobStatus::Failed, last_error: Some(error), now };
-        self.finish(vec![self.take(&keys::agenda(&claim.entry.key))?, self.end_job(job, &ended)?]).await
+        let mut actions = vec![self.take(&keys::agenda(&claim.entry.key))?, self.end_job(job, &ended)?];
+        actions.extend(self.change_records(job, || expiring(now))?);
+        self.finish(actions).await
     }
 
     /// A failed job is pending again, with all its tries before it, and owes its work from `due` on.
@@ -428,6 +297,7 @@ impl Store {
         }
         let mut actions =
             vec![self.change(&keys::job(job.organization, job.id), change)?, self.create(entry_item(&entry))?];
+        actions.extend(self.change_records(job, || Change::new().remove(keys::TTL))?);
         if let Some(kept) = kept {
             actions.push(self.keep_answer(job.organization, kept, now)?);
         }
@@ -452,10 +322,10 @@ impl Store {
         }
     }
 
-    fn end_job(&self, job: &Job, ended: &Ended<'_>) -> Result<aws_sdk_dynamodb::types::TransactWriteItem, StoreError> {
+    fn end_job(&self, job: &Job, ended: &Ended<'_>) -> Result<TransactWriteItem, StoreError> {
         let Ended { status, last_error, now } = *ended;
         let index = keys::job_index(job.organization, status, job.id);
-        let change = Change::new()
+        let change = expiring(now)
             .only_if("status", s(JobStatus::Pending.code()))
             .set("status", s(status.code()))
             .set(keys::INDEX_PK, s(index.pk))
@@ -463,17 +333,27 @@ impl Store {
             .set_or_remove("last_error", last_error.map(s))
             .remove("next_due")
             .set("updated_at", n(now.as_millis()))
-            .set(keys::TTL, n((now + RETENTION).as_secs()))
             .remove(crate::OWED);
         self.change(&keys::job(job.organization, job.id), change)
     }
 
-    async fn finish(&self, actions: Vec<aws_sdk_dynamodb::types::TransactWriteItem>) -> Result<Finished, StoreError> {
+    /// The same change of every provider's record.
+    fn change_records(&self, job: &Job, change: impl Fn() -> Change) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let key = |provider| keys::provider_record(job.organization, job.id, provider);
+        job.providers.iter().map(|provider| self.change(&key(provider), change())).collect()
+    }
+
+    async fn finish(&self, actions: Vec<TransactWriteItem>) -> Result<Finished, StoreError> {
         Ok(match self.transact(actions).await? {
             Outcome::Written => Finished::Written,
             Outcome::Refused(_) => Finished::Lost,
         })
     }
+}
+
+/// A change that also lets the table delete the item after its retention.
+fn expiring(now: Timestamp) -> Change {
+    Change::new().set(keys::TTL, n((now + RETENTION).as_secs()))
 }
 
 struct Ended<'a> {

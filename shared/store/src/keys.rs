@@ -171,7 +171,16 @@ mod tests {
         .map(|key| format!("{} | {}", key.pk, key.sk));
         let indexed = [job_index(org, JobStatus::Pending, id), api_key_index(org, api_key_id)]
             .map(|key| format!("{INDEX}: {} | {}", key.pk, key.sk));
-        insta::assert_snapshot!([&shown[..], &indexed[..]].concat().join("\n"), @"");
+        insta::assert_snapshot!([&shown[..], &indexed[..]].concat().join("\n"), @"
+        org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/job_2dddUfOD2jtybGII1GhBEQtKO4Q | JOB
+        org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/job_2dddUfOD2jtybGII1GhBEQtKO4Q | PROVIDER#gas
+        KEY#0123abcd | KEY
+        org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#IDEMPOTENCY#cfd3198b18ca04d0ff12aa6326a939592870b41495a716e4ee431e2144d40f05 | IDEMPOTENCY
+        DUE#14 | 001710341936007#job#org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/job_2dddUfOD2jtybGII1GhBEQtKO4Q
+        WARM | WARM
+        gsi1: org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#JOB#pending | job_2dddUfOD2jtybGII1GhBEQtKO4Q
+        gsi1: org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#KEY | key_2dddUfODVBVIbzAZ9IjCe0EbM3v
+        ");
     }
 
     proptest! {

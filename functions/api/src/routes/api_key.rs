@@ -23,16 +23,16 @@ const MAX_ORGANIZATIONS: usize = 100;
 #[derive(Debug, ToSchema)]
 pub struct ApiKeyIn {
     /// To tell it from others.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, nullable = false)]
     description: Option<String>,
     /// Reaches this application only, if given.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, nullable = false)]
     application: Option<ApplicationId>,
     /// Its holder's role on a platform: `user`, if not given.
-    #[schema(value_type = Option<RoleOut>)]
+    #[schema(value_type = Option<RoleOut>, nullable = false)]
     role: Option<Role>,
     /// The platform's organizations that its holder belongs to.
-    #[schema(max_items = 100)]
+    #[schema(max_items = 100, nullable = false)]
     organizations: Option<Vec<String>>,
 }
 

@@ -27,10 +27,18 @@ fn member() -> Caller {
 #[tokio::test]
 async fn a_new_key_is_shown_with_its_place() {
     let service = Service::start().await;
-    assert_snapshot!(create(&service, &json!({})).await.shown(), @"");
+    assert_snapshot!(create(&service, &json!({})).await.shown(), @r#"
+    201
+    location: /api/v1/api-key/key_[random]
+    {"id":"key_[random]","description":"","application":null,"role":"user","organizations":[],"createdAt":"2027-01-15T08:00:00.000Z","key":"tdk_[random]"}
+    "#);
     let application = "app_0ujsswThIGTUYm2K8FjOOfXtY1K";
     let body = json!({"description": "b\u{e4}ckup \"1\"", "application": application, "role": "user"});
-    assert_snapshot!(create(&service, &body).await.shown(), @"");
+    assert_snapshot!(create(&service, &body).await.shown(), @r#"
+    201
+    location: /api/v1/api-key/key_[random]
+    {"id":"key_[random]","description":"bäckup \"1\"","application":"app_0ujsswThIGTUYm2K8FjOOfXtY1K","role":"user","organizations":[],"createdAt":"2027-01-15T08:00:00.000Z","key":"tdk_[random]"}
+    "#);
 }
 
 #[tokio::test]
@@ -55,7 +63,10 @@ async fn keys_are_listed_oldest_first_and_only_the_organizations() {
         service.clock.advance(Duration::from_secs(1));
     }
     arrange::api_key(&service.store, &organization(2), 1).await;
-    assert_snapshot!(service.get(PATH).await.shown(), @"");
+    assert_snapshot!(service.get(PATH).await.shown(), @r#"
+    200
+    {"data":[{"id":"key_[random]","description":"first","application":null,"role":"user","organizations":[],"createdAt":"2027-01-15T08:00:00.000Z"},{"id":"key_[random]","description":"second","application":null,"role":"user","organizations":[],"createdAt":"2027-01-15T08:00:01.000Z"}]}
+    "#);
 }
 
 #[tokio::test]
@@ -117,7 +128,16 @@ async fn nobody_makes_a_key_that_can_do_more_than_its_maker() {
         let answer = service.post_as(&token(&maker), PATH, &body).await;
         writeln!(answers, "{name}: {}", answer.status).unwrap();
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @"
+    a user, an admin's: 403
+    a user, an organization that it is not in: 403
+    a member, one of its organizations: 201
+    a member, one more: 403
+    a member, an admin's: 403
+    an admin, an admin's: 201
+    an admin, any organization: 201
+    an application, its own: 403
+    ");
     assert_eq!(service.get(PATH).await.json()["data"].as_array().unwrap().len(), 3, "only those were written");
 }
 
@@ -152,7 +172,30 @@ async fn a_bad_body_is_refused_with_every_fault() {
             writeln!(answers, "  {} {} {}", fault["loc"], fault["type"].as_str().unwrap(), fault["msg"]).unwrap();
         }
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    []
+      ["body"] type_error "must be an object"
+    {"description":1,"application":2,"role":3,"organizations":4}
+      ["body","description"] type_error "must be a string"
+      ["body","application"] type_error "must be a string"
+      ["body","role"] type_error "must be a string"
+      ["body","organizations"] type_error "must be a list"
+    {"description":null,"application":null,"role":null,"organizations":null}
+      ["body","description"] type_error "must be a string"
+      ["body","application"] type_error "must be a string"
+      ["body","role"] type_error "must be a string"
+      ["body","organizations"] type_error "must be a list"
+    {"description":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+      ["body","description"] value_error "must be at most 200 characters long"
+      ["body","organizations"] value_error "must name at most 100 organizations"
+    {"application":"app_1","role":"root","organizations":["acme",1]}
+      ["body","application"] value_error "must be `app_` followed by 27 letters or digits"
+      ["body","role"] value_error "must be `user` or `admin`"
+      ["body","organizations","1"] type_error "must be a string"
+    {"organization":"org_0ujsswThIGTUYm2K8FjOOfXtY1K","key":"tdk_mine"}
+      ["body","organization"] value_error.extra "is not known here"
+      ["body","key"] value_error.extra "is not known here"
+    "#);
     let characters = json!({"description": "\u{1f511}".repeat(200), "organizations": []});
     assert_eq!(create(&service, &characters).await.status, 201, "characters count, not bytes");
 }

@@ -65,7 +65,7 @@ pub(crate) async fn complete(store: &Store, number: i64) -> Job {
 pub(crate) async fn postponed(store: &Store, number: i64) -> Job {
     let job = pending(store, number).await;
     let claim = claim(store, &job).await;
-    let (now, due) = (job.created_at + GRACE, job.created_at + GRACE * 3);
+    let (now, due) = (job.created_at + GRACE, job.created_at + GRACE * 4);
     assert_eq!(store.postpone_job(&job, &claim, "gas: answered 500", due, now).await.unwrap(), Finished::Written);
     job
 }

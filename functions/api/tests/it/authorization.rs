@@ -85,7 +85,22 @@ async fn who_may_call_which_operation() {
             write!(table, "{:>19}", answer.status).unwrap();
         }
     }
-    assert_snapshot!(table, @"");
+    assert_snapshot!(table, @"
+                                     Nobody           BadToken            Expired        Application     ApplicationKey  OtherOrganization           OtherKey       Organization                Key
+    api-key.create                      401                401                401                403                403                201                201                201                201
+    api-key.list                        401                401                401                403                403                200                200                200                200
+    api-key.revoke                      401                401                401                403                403                404                404                204                204
+    complete.create                     200                200                200                200                200                200                200                200                200
+    docs.openapi                        200                200                200                200                200                200                200                200                200
+    docs.page                           200                200                200                200                200                200                200                200                200
+    job.create                          401                401                401                403                403                201                201                201                201
+    job.get                             401                401                401                403                403                404                404                200                200
+    job.list                            401                401                401                403                403                200                200                200                200
+    job.retry                           401                401                401                403                403                404                404                202                202
+    job.signing-secret                  401                401                401                403                403                200                200                200                200
+    provider.get                        200                200                200                200                200                200                200                200                200
+    v1.health.get                       204                204                204                204                204                204                204                204                204
+    ");
 }
 
 #[tokio::test]

@@ -30,7 +30,8 @@ async fn answers() -> BTreeMap<String, Value> {
     let pending = arrange::pending(&service.store, 1).await;
     let (throttled, refused) = (Service::over(THROTTLED.store()), Service::over(REFUSED.store()));
     let bearer = token(&organization(1));
-    let ask = |method, path: &str, body: &str| request(&bearer, method, path).body(Body::from(body.to_owned())).unwrap();
+    let ask =
+        |method, path: &str, body: &str| request(&bearer, method, path).body(Body::from(body.to_owned())).unwrap();
     let retry = format!("/webhook/{}/retry", pending.id);
     let large = " ".repeat(300_000);
     let requests = [
@@ -63,7 +64,50 @@ async fn answers() -> BTreeMap<String, Value> {
 #[tokio::test]
 async fn every_code_is_answered_by_some_request_with_one_status() {
     let answers = answers().await;
-    insta::assert_json_snapshot!(answers, @"");
+    insta::assert_json_snapshot!(answers, @r#"
+    {
+      "authentication_failed": [
+        401,
+        "A valid bearer token or API key is needed."
+      ],
+      "conflict": [
+        409,
+        "Only a failed job can be tried again; this one is pending."
+      ],
+      "generic_error": [
+        400,
+        "The body is not acceptable JSON: EOF while parsing an object at line 1 column 1."
+      ],
+      "insufficient access": [
+        403,
+        "This credential does not reach this operation."
+      ],
+      "method_not_allowed": [
+        405,
+        "This path does not take this method."
+      ],
+      "not_found": [
+        404,
+        "Not found."
+      ],
+      "payload_too_large": [
+        413,
+        "The body is larger than 262144 bytes."
+      ],
+      "server_error": [
+        500,
+        "Internal error."
+      ],
+      "unavailable": [
+        503,
+        "The service cannot answer right now."
+      ],
+      "unsupported_media_type": [
+        415,
+        "The body must be JSON: `content-type: application/json`."
+      ]
+    }
+    "#);
     let reached: BTreeSet<_> = answers.into_keys().collect();
     let unreached: BTreeSet<_> = UNREACHED.map(str::to_owned).into();
     assert!(reached.is_disjoint(&unreached), "take what is reached off the list: {reached:?}");

@@ -8,7 +8,10 @@ use crate::support::{Service, organization, token};
 async fn a_pending_job_is_read_with_a_record_for_each_provider() {
     let service = Service::start().await;
     let job = arrange::pending(&service.store, 1).await;
-    assert_snapshot!(service.get(&format!("/webhook/{}", job.id)).await.shown(), @"");
+    assert_snapshot!(service.get(&format!("/webhook/{}", job.id)).await.shown(), @r#"
+    200
+    {"jobId":"job_3OuiYbmCiFcMwRtCiOTXmcqKCYx","status":"pending","providers":["gas","internet"],"callbackUrl":"https://example.com/complete","createdAt":"2027-01-15T07:58:21.000Z","updatedAt":"2027-01-15T07:58:21.000Z","attempts":0,"lastError":null,"nextDueAt":"2027-01-15T07:58:51.000Z","records":[{"providerId":"gas","status":"PENDING","date":"2027-01-15T07:58:21.000Z","data":null},{"providerId":"internet","status":"PENDING","date":"2027-01-15T07:58:21.000Z","data":null}]}
+    "#);
 }
 
 #[tokio::test]
@@ -22,14 +25,20 @@ async fn a_postponed_job_says_what_failed_and_when_it_is_next() {
 async fn a_complete_job_has_its_providers_data() {
     let service = Service::start().await;
     let job = arrange::complete(&service.store, 1).await;
-    assert_snapshot!(service.get(&format!("/webhook/{}", job.id)).await.shown(), @"");
+    assert_snapshot!(service.get(&format!("/webhook/{}", job.id)).await.shown(), @r#"
+    200
+    {"jobId":"job_3OuiYbmCiFcMwRtCiOTXmcqKCYx","status":"complete","providers":["gas","internet"],"callbackUrl":"https://example.com/complete","createdAt":"2027-01-15T07:58:21.000Z","updatedAt":"2027-01-15T07:59:21.000Z","attempts":1,"lastError":null,"nextDueAt":null,"records":[{"providerId":"gas","status":"COMPLETE","date":"2027-01-15T07:58:51.000Z","data":[{"amount":22.27},{"amount":30}]},{"providerId":"internet","status":"COMPLETE","date":"2027-01-15T07:58:51.000Z","data":[]}]}
+    "#);
 }
 
 #[tokio::test]
 async fn a_failed_job_has_its_last_error_and_the_data_that_came_byte_for_byte() {
     let service = Service::start().await;
     let job = arrange::failed(&service.store, 1).await;
-    assert_snapshot!(service.get(&format!("/webhook/{}", job.id)).await.shown(), @"");
+    assert_snapshot!(service.get(&format!("/webhook/{}", job.id)).await.shown(), @r#"
+    200
+    {"jobId":"job_3OuiYbmCiFcMwRtCiOTXmcqKCYx","status":"failed","providers":["gas","internet"],"callbackUrl":"https://example.com/complete","createdAt":"2027-01-15T07:58:21.000Z","updatedAt":"2027-01-15T07:59:21.000Z","attempts":1,"lastError":"internet: answered 500","nextDueAt":null,"records":[{"providerId":"gas","status":"PENDING","date":"2027-01-15T07:58:51.000Z","data":[{"billedOn":"2020-04-07T15:03:14.257Z","amount":22.270}]},{"providerId":"internet","status":"PENDING","date":"2027-01-15T07:58:21.000Z","data":null}]}
+    "#);
 }
 
 #[tokio::test]

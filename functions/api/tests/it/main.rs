@@ -10,6 +10,7 @@ mod docs;
 mod documents;
 mod errors;
 mod job;
+mod lambda;
 mod list;
 mod operations;
 mod retry;

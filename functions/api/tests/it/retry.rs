@@ -26,7 +26,10 @@ async fn a_failed_job_is_pending_again_with_all_its_tries_and_the_data_that_came
     let service = Service::start().await;
     let job = arrange::failed(&service.store, 1).await;
     let before = read(&service, &job).await;
-    assert_snapshot!(retry(&service, &job, None).await.shown(), @"");
+    assert_snapshot!(retry(&service, &job, None).await.shown(), @r#"
+    202
+    {"jobId":"job_3OuiYbmCiFcMwRtCiOTXmcqKCYx","status":"pending"}
+    "#);
     let after = read(&service, &job).await;
     assert_eq!((&after["status"], &after["attempts"]), (&json!("pending"), &json!(0)));
     assert_eq!(after["nextDueAt"], "2027-01-15T08:00:30.000Z", "the fast lane owns it for the grace");
@@ -54,8 +57,14 @@ async fn a_job_that_has_not_failed_is_a_conflict() {
     let service = Service::start().await;
     let pending = arrange::pending(&service.store, 1).await;
     let complete = arrange::complete(&service.store, 2).await;
-    assert_snapshot!(retry(&service, &pending, None).await.shown(), @"");
-    assert_snapshot!(retry(&service, &complete, None).await.shown(), @"");
+    assert_snapshot!(retry(&service, &pending, None).await.shown(), @r#"
+    409
+    {"code":"conflict","detail":"Only a failed job can be tried again; this one is pending."}
+    "#);
+    assert_snapshot!(retry(&service, &complete, None).await.shown(), @r#"
+    409
+    {"code":"conflict","detail":"Only a failed job can be tried again; this one is complete."}
+    "#);
     // With a key, too; and the key is not used up by it.
     assert_eq!(retry(&service, &pending, Some("again")).await.status, 409);
     let failed = arrange::failed(&service.store, 3).await;
@@ -78,7 +87,11 @@ async fn the_same_key_is_answered_the_same() {
     service.clock.advance(Duration::from_secs(60));
     let second = retry(&service, &job, Some("again")).await;
     assert_eq!((first.status, &first.body), (second.status, &second.body));
-    assert_snapshot!(second.shown(), @"");
+    assert_snapshot!(second.shown(), @r#"
+    202
+    idempotent-replayed: true
+    {"jobId":"job_3OuiYbmCiFcMwRtCiOTXmcqKCYx","status":"pending"}
+    "#);
     assert_eq!(read(&service, &job).await["nextDueAt"], "2027-01-15T08:00:30.000Z", "the second one changed nothing");
 }
 
@@ -87,7 +100,10 @@ async fn a_key_of_another_request_is_a_conflict() {
     let service = Service::start().await;
     let (one, other) = (arrange::failed(&service.store, 1).await, arrange::failed(&service.store, 2).await);
     assert_eq!(retry(&service, &one, Some("again")).await.status, 202);
-    assert_snapshot!(retry(&service, &other, Some("again")).await.shown(), @"");
+    assert_snapshot!(retry(&service, &other, Some("again")).await.shown(), @r#"
+    409
+    {"code":"conflict","detail":"This idempotency key was used for another request."}
+    "#);
     assert_eq!(read(&service, &other).await["status"], "failed");
 
     // Keys are the organization's, not the path's.
@@ -132,6 +148,9 @@ async fn a_job_that_is_tried_again_does_not_expire() {
 async fn a_bad_key_is_422() {
     let service = Service::start().await;
     let job = arrange::failed(&service.store, 1).await;
-    assert_snapshot!(retry(&service, &job, Some("")).await.shown(), @"");
+    assert_snapshot!(retry(&service, &job, Some("")).await.shown(), @r#"
+    422
+    {"detail":[{"loc":["header","idempotency-key"],"msg":"must be 1 to 255 visible ASCII characters","type":"value_error"}]}
+    "#);
     assert_eq!(read(&service, &job).await["status"], "failed");
 }

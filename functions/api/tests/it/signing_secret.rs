@@ -9,7 +9,10 @@ const PATH: &str = "/webhook/signing-secret";
 #[tokio::test]
 async fn the_signing_secret_is_the_one_that_callbacks_are_signed_with() {
     let answer = Service::start().await.get(PATH).await;
-    assert_snapshot!(answer.shown(), @"");
+    assert_snapshot!(answer.shown(), @r#"
+    200
+    {"key":"whsec_HNfVQsKqI2AeQdpoQ/cfg2KvAbiIsFzmo5Ng9YevFl4="}
+    "#);
     let shown = answer.json()["key"].as_str().unwrap().to_owned();
     let callbacks = SigningSecret::for_job_callbacks(SECRET.as_bytes(), organization(1).organization);
     assert!(SigningSecret::try_from(&*shown).unwrap() == callbacks);

@@ -62,7 +62,7 @@ const FAULTS: [Fault; 10] = [
     Fault::Answer { name: "no JSON", status: 503, body: "<html>10.0.0.7 is being updated</html>" },
     REFUSED,
     refusal!("no table", 400, "ResourceNotFoundException", ""),
-    Fault::Answer { name: "cut off", status: 200, body: r#"{"Item":{"pk":{"S":"10.0.0.7"#},
+    Fault::Answer { name: "cut off", status: 200, body: r#"{"Item":{"pk":{"S":"10.0.0.7"# },
     Fault::NoConnection,
     Fault::TimeOut,
 ];
@@ -94,9 +94,7 @@ impl HttpClient for Fault {
 impl HttpConnector for Fault {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
         HttpConnectorFuture::ready(match *self {
-            Self::Answer { status, body, .. } => {
-                Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body)))
-            }
+            Self::Answer { status, body, .. } => Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))),
             Self::NoConnection => Err(ConnectorError::io(io::Error::other("no route to 10.0.0.7").into())),
             Self::TimeOut => Err(ConnectorError::timeout(io::Error::other("10.0.0.7 is silent").into())),
         })
@@ -115,7 +113,8 @@ fn tells_nothing(operation: &Operation, fault: &str, answer: &Answer) {
         _ => assert_eq!((answer.status, &*code), (500, "server_error")),
     }
     let all = format!("{:?} {}", answer.headers, answer.body).to_lowercase();
-    for word in ["10.0.0.7", "arn:", "dynamo", "exception", "throttl", "tidings", "table", "item", "sdk", "job_", SECRET]
+    for word in
+        ["10.0.0.7", "arn:", "dynamo", "exception", "throttl", "tidings", "table", "item", "sdk", "job_", SECRET]
     {
         assert!(!all.contains(word), "{} while {fault} says {word:?}: {all}", operation.id);
     }
@@ -141,12 +140,42 @@ async fn statuses(bearer: &str) -> String {
 
 #[tokio::test]
 async fn no_operation_tells_how_the_table_fails() {
-    assert_snapshot!(statuses(&token(&organization(1))).await, @"");
+    assert_snapshot!(statuses(&token(&organization(1))).await, @"
+                           throttled     limited   cancelled      broken     no JSON     refused    no table     cut off unreachable    time-out
+    api-key.create               503         503         500         503         503         500         500         500         503         503
+    api-key.list                 503         503         500         503         503         500         500         500         503         503
+    api-key.revoke               503         503         500         503         503         500         500         500         503         503
+    complete.create              200         200         200         200         200         200         200         200         200         200
+    docs.openapi                 200         200         200         200         200         200         200         200         200         200
+    docs.page                    200         200         200         200         200         200         200         200         200         200
+    job.create                   503         503         503         503         503         500         500         500         503         503
+    job.get                      503         503         500         503         503         500         500         500         503         503
+    job.list                     503         503         500         503         503         500         500         500         503         503
+    job.retry                    503         503         500         503         503         500         500         500         503         503
+    job.signing-secret           200         200         200         200         200         200         200         200         200         200
+    provider.get                 200         200         200         200         200         200         200         200         200         200
+    v1.health.get                204         204         204         204         204         204         204         204         204         204
+    ");
 }
 
 #[tokio::test]
 async fn no_operation_tells_how_the_look_up_of_an_api_key_fails() {
-    assert_snapshot!(statuses(&Fixtures::imagined().secret).await, @"");
+    assert_snapshot!(statuses(&Fixtures::imagined().secret).await, @"
+                           throttled     limited   cancelled      broken     no JSON     refused    no table     cut off unreachable    time-out
+    api-key.create               503         503         500         503         503         500         500         500         503         503
+    api-key.list                 503         503         500         503         503         500         500         500         503         503
+    api-key.revoke               503         503         500         503         503         500         500         500         503         503
+    complete.create              200         200         200         200         200         200         200         200         200         200
+    docs.openapi                 200         200         200         200         200         200         200         200         200         200
+    docs.page                    200         200         200         200         200         200         200         200         200         200
+    job.create                   503         503         500         503         503         500         500         500         503         503
+    job.get                      503         503         500         503         503         500         500         500         503         503
+    job.list                     503         503         500         503         503         500         500         500         503         503
+    job.retry                    503         503         500         503         503         500         500         500         503         503
+    job.signing-secret           503         503         500         503         503         500         500         500         503         503
+    provider.get                 200         200         200         200         200         200         200         200         200         200
+    v1.health.get                204         204         204         204         204         204         204         204         204         204
+    ");
 }
 
 #[tokio::test]
@@ -160,7 +189,21 @@ async fn no_operation_tells_what_is_wrong_with_an_item_that_cannot_be_read() {
         tells_nothing(&operation, "an item is spoilt", &answer);
         writeln!(statuses, "{:20}{}", operation.id, answer.status).unwrap();
     }
-    assert_snapshot!(statuses, @"");
+    assert_snapshot!(statuses, @"
+    api-key.create      201
+    api-key.list        500
+    api-key.revoke      500
+    complete.create     200
+    docs.openapi        200
+    docs.page           200
+    job.create          201
+    job.get             500
+    job.list            500
+    job.retry           500
+    job.signing-secret  200
+    provider.get        200
+    v1.health.get       204
+    ");
 }
 
 #[tokio::test]

@@ -13,8 +13,8 @@ use tidings_egress::Egress;
 use tidings_harness::{Table, TestClock};
 use tidings_http::Credentials;
 use tidings_http::credential::{MintOptions, mint};
-use tidings_runtime::settings::Defaults;
 use tidings_runtime::Settings;
+use tidings_runtime::settings::Defaults;
 use tidings_store::Store;
 use tower::ServiceExt as _;
 

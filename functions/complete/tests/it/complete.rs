@@ -22,9 +22,10 @@ async fn post(body: impl Into<Body>) -> (u16, String) {
 
 #[tokio::test]
 async fn a_callback_is_answered_with_what_it_says() {
-    let (status, body) = post(r#"{"jobId":"job_1","data":[{"providerId":"gas","data":[{"amount":22.27},30,null]}]}"#).await;
+    let (status, body) =
+        post(r#"{"jobId":"job_1","data":[{"providerId":"gas","data":[{"amount":22.27},30,null]}]}"#).await;
     assert_eq!(status, 200);
-    assert_snapshot!(body, @"");
+    assert_snapshot!(body, @r#"{"message":{"jobId":"job_1","data":[{"providerId":"gas","data":[{"amount":22.27},30,null]}]}}"#);
 }
 
 #[tokio::test]
@@ -57,7 +58,28 @@ async fn exactly_these_two_properties_are_taken() {
         let (status, answer) = post(body.to_string()).await;
         writeln!(answers, "{body}\n  {status} {answer}").unwrap();
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    {}
+      422 {"detail":[{"loc":["body","jobId"],"msg":"is required","type":"value_error.missing"},{"loc":["body","data"],"msg":"is required","type":"value_error.missing"}]}
+    []
+      422 {"detail":[{"loc":["body"],"msg":"must be an object","type":"type_error"}]}
+    null
+      422 {"detail":[{"loc":["body"],"msg":"must be an object","type":"type_error"}]}
+    {"jobId":"job_1"}
+      422 {"detail":[{"loc":["body","data"],"msg":"is required","type":"value_error.missing"}]}
+    {"data":[]}
+      422 {"detail":[{"loc":["body","jobId"],"msg":"is required","type":"value_error.missing"}]}
+    {"jobId":1,"data":{}}
+      422 {"detail":[{"loc":["body","jobId"],"msg":"must be a string","type":"type_error"},{"loc":["body","data"],"msg":"must be a list","type":"type_error"}]}
+    {"jobId":null,"data":null}
+      422 {"detail":[{"loc":["body","jobId"],"msg":"must be a string","type":"type_error"},{"loc":["body","data"],"msg":"must be a list","type":"type_error"}]}
+    {"jobId":["job_1"],"data":"[]"}
+      422 {"detail":[{"loc":["body","jobId"],"msg":"must be a string","type":"type_error"},{"loc":["body","data"],"msg":"must be a list","type":"type_error"}]}
+    {"jobId":"job_1","data":[],"status":"complete"}
+      422 {"detail":[{"loc":["body","status"],"msg":"is not known here","type":"value_error.extra"}]}
+    {"jobid":"job_1","Data":[]}
+      422 {"detail":[{"loc":["body","jobId"],"msg":"is required","type":"value_error.missing"},{"loc":["body","data"],"msg":"is required","type":"value_error.missing"},{"loc":["body","jobid"],"msg":"is not known here","type":"value_error.extra"},{"loc":["body","Data"],"msg":"is not known here","type":"value_error.extra"}]}
+    "#);
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! New jobs.
 
-use std::collections::HashSet;
-
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::Value;
@@ -11,7 +9,7 @@ use tidings_domain::job::{Job, JobStatus, MAX_PROVIDERS, ProviderId};
 use tidings_domain::webhook_url::WebhookUrl;
 use tidings_egress::Egress;
 use tidings_http::{
-    ApiError, Caller, Fault, FaultKind, FromJson as _, Idempotency, Json, Object, Organization, Reply, created,
+    ApiError, Caller, Fault, FaultKind, FromJson, Idempotency, Json, Object, Organization, Reply, created,
 };
 use tidings_runtime::random;
 use tidings_store::job::Accepted;
@@ -45,11 +43,9 @@ impl JobIn {
     /// Reads a body; every fault at once.
     fn read(body: Value, known: &[ProviderId], egress: &Egress) -> Result<Self, Vec<Fault>> {
         let mut object = Object::from_json(body)?;
-        let providers = object.required::<Vec<ProviderId>>("providers");
+        let named = object.required::<Vec<Named>>("providers");
         let callback_url = object.required::<WebhookUrl>("callbackUrl");
-        if let Some(providers) = &providers {
-            check_providers(&mut object, providers, known);
-        }
+        let providers = named.map(|named| check_providers(&mut object, named, known));
         if let Some(Err(refused)) = callback_url.as_ref().map(|url| egress.check(url.as_url())) {
             object.refuse("callbackUrl", refused);
         }
@@ -57,24 +53,40 @@ impl JobIn {
     }
 }
 
-fn check_providers(object: &mut Object, providers: &[ProviderId], known: &[ProviderId]) {
-    if providers.is_empty() {
+/// An entry of `providers`, or what is wrong with it: a bad one must not hide what is wrong with the others.
+struct Named(Result<ProviderId, Vec<Fault>>);
+
+impl FromJson for Named {
+    fn from_json(value: Value) -> Result<Self, Vec<Fault>> {
+        Ok(Self(ProviderId::from_json(value)))
+    }
+}
+
+/// The good ones; what is wrong with the others, and with all together, is recorded.
+fn check_providers(object: &mut Object, named: Vec<Named>, known: &[ProviderId]) -> Vec<ProviderId> {
+    if named.is_empty() {
         object.refuse("providers", "must name at least one provider");
     }
-    if providers.len() > MAX_PROVIDERS {
+    if named.len() > MAX_PROVIDERS {
         object.refuse("providers", format_args!("must name at most {MAX_PROVIDERS} providers"));
     }
-    let mut seen = HashSet::new();
-    for (position, provider) in providers.iter().enumerate() {
-        let problem = if !known.contains(provider) {
-            "is not a known provider"
-        } else if !seen.insert(provider) {
-            "is named twice"
-        } else {
-            continue;
+    let wrong = |problem| vec![Fault::new(FaultKind::Value, problem)];
+    let mut good = Vec::new();
+    for (position, Named(provider)) in named.into_iter().enumerate() {
+        let faults = match provider {
+            Ok(provider) if !known.contains(&provider) => wrong("is not a known provider"),
+            Ok(provider) if good.contains(&provider) => wrong("is named twice"),
+            Ok(provider) => {
+                good.push(provider);
+                continue;
+            }
+            Err(faults) => faults,
         };
-        object.fault(Fault::new(FaultKind::Value, problem).within(position.to_string()).within("providers"));
+        for fault in faults {
+            object.fault(fault.within(position.to_string()).within("providers"));
+        }
     }
+    good
 }
 
 /// Accept a job

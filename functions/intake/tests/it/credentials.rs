@@ -20,7 +20,11 @@ async fn no_credential_and_every_bad_one_are_the_same_401() {
     let (head, signature) = good.rsplit_once('.').unwrap();
     let with = |value: &str| Request::post("/webhook").header("authorization", value);
     let expected = answer(&service, Request::post("/webhook")).await;
-    assert_snapshot!(expected, @"");
+    assert_snapshot!(expected, @r#"
+    401 Unauthorized
+    www-authenticate: Bearer
+    {"code":"authentication_failed","detail":"A valid bearer token or API key is needed."}
+    "#);
     for (name, request) in [
         ("empty", with("")),
         ("no scheme", with(&good)),
@@ -46,7 +50,10 @@ async fn no_credential_and_every_bad_one_are_the_same_401() {
 #[tokio::test]
 async fn an_applications_token_is_403() {
     let service = Service::start().await;
-    assert_snapshot!(answer(&service, post_as(&token(&application()))).await, @"");
+    assert_snapshot!(answer(&service, post_as(&token(&application()))).await, @r#"
+    403 Forbidden
+    {"code":"insufficient access","detail":"This credential does not reach this operation."}
+    "#);
     assert_eq!(service.written().await, "", "something was written");
 }
 
@@ -62,5 +69,9 @@ async fn who_is_not_known_learns_nothing_about_its_request() {
         let answer = shown(service.send(request.unwrap()).await).await;
         writeln!(answers, "{name}: {}", answer.lines().next().unwrap()).unwrap();
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @"
+    not JSON: 401 Unauthorized
+    a bad key: 401 Unauthorized
+    too large: 401 Unauthorized
+    ");
 }

@@ -32,7 +32,49 @@ async fn another_method_or_route_is_answered_with_our_body() {
             .unwrap();
         writeln!(answers, "--- {method} {path}\n{}", shown(service.send(request).await).await).unwrap();
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    --- GET /webhook
+    405 Method Not Allowed
+    allow: POST
+    {"code":"method_not_allowed","detail":"This path does not take this method."}
+    --- PUT /webhook
+    405 Method Not Allowed
+    allow: POST
+    {"code":"method_not_allowed","detail":"This path does not take this method."}
+    --- DELETE /webhook
+    405 Method Not Allowed
+    allow: POST
+    {"code":"method_not_allowed","detail":"This path does not take this method."}
+    --- OPTIONS /webhook
+    405 Method Not Allowed
+    allow: POST
+    {"code":"method_not_allowed","detail":"This path does not take this method."}
+    --- BREW /webhook
+    405 Method Not Allowed
+    allow: POST
+    {"code":"method_not_allowed","detail":"This path does not take this method."}
+    --- POST /
+    404 Not Found
+    {"code":"not_found","detail":"Not found."}
+    --- POST /webhook/
+    404 Not Found
+    {"code":"not_found","detail":"Not found."}
+    --- POST /webhooks
+    404 Not Found
+    {"code":"not_found","detail":"Not found."}
+    --- POST //webhook
+    404 Not Found
+    {"code":"not_found","detail":"Not found."}
+    --- POST /WEBHOOK
+    404 Not Found
+    {"code":"not_found","detail":"Not found."}
+    --- POST /webhook%00
+    404 Not Found
+    {"code":"not_found","detail":"Not found."}
+    --- POST /prod/webhook
+    404 Not Found
+    {"code":"not_found","detail":"Not found."}
+    "#);
 }
 
 #[tokio::test]

@@ -28,7 +28,12 @@ async fn the_same_key_and_body_are_answered_with_the_same_job() {
 async fn a_replayed_answer_says_so_and_is_otherwise_the_first_one() {
     let service = Service::start().await;
     service.send(keyed("order 17", GOOD)).await;
-    assert_snapshot!(shown(service.send(keyed("order 17", GOOD)).await).await, @"");
+    assert_snapshot!(shown(service.send(keyed("order 17", GOOD)).await).await, @r#"
+    201 Created
+    idempotent-replayed: true
+    location: /webhook/job_[id]
+    {"jobId":"job_[id]","status":"pending"}
+    "#);
 }
 
 #[tokio::test]
@@ -36,9 +41,12 @@ async fn the_same_key_with_another_body_is_a_conflict() {
     let service = Service::start().await;
     service.send(keyed("order 17", GOOD)).await;
     let other = r#"{"providers":["gas"],"callbackUrl":"https://example.com/complete"}"#;
-    assert_snapshot!(shown(service.send(keyed("order 17", other)).await).await, @"");
+    assert_snapshot!(shown(service.send(keyed("order 17", other)).await).await, @r#"
+    409 Conflict
+    {"code":"conflict","detail":"This idempotency key was used for another request."}
+    "#);
     // Bytes count: nobody has to agree on when two texts mean the same.
-    let spaced = GOOD.replace(':', ": ");
+    let spaced = GOOD.replace(',', ", ");
     assert!(shown(service.send(keyed("order 17", &spaced)).await).await.starts_with("409"));
     assert_eq!(service.jobs().await, 1);
 }
@@ -103,7 +111,23 @@ async fn a_key_is_one_header_of_1_to_255_visible_ascii_characters() {
         let answer = shown(service.send(request.body(GOOD.into()).unwrap()).await).await;
         writeln!(answers, "--- {name}\n{answer}").unwrap();
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    --- empty
+    422 Unprocessable Entity
+    {"detail":[{"loc":["header","idempotency-key"],"msg":"must be 1 to 255 visible ASCII characters","type":"value_error"}]}
+    --- too long
+    422 Unprocessable Entity
+    {"detail":[{"loc":["header","idempotency-key"],"msg":"must be 1 to 255 visible ASCII characters","type":"value_error"}]}
+    --- not ASCII
+    422 Unprocessable Entity
+    {"detail":[{"loc":["header","idempotency-key"],"msg":"must be 1 to 255 visible ASCII characters","type":"value_error"}]}
+    --- a tab
+    422 Unprocessable Entity
+    {"detail":[{"loc":["header","idempotency-key"],"msg":"must be 1 to 255 visible ASCII characters","type":"value_error"}]}
+    --- two of them
+    422 Unprocessable Entity
+    {"detail":[{"loc":["header","idempotency-key"],"msg":"must be 1 to 255 visible ASCII characters","type":"value_error"}]}
+    "#);
     assert_eq!(service.jobs().await, 0);
     job_of(service.send(keyed(&"k".repeat(255), GOOD)).await).await;
 }

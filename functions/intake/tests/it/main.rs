@@ -8,5 +8,6 @@ mod create;
 mod credentials;
 mod edge;
 mod idempotency;
+mod lambda;
 mod store_faults;
 mod support;

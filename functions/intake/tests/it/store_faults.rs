@@ -7,14 +7,8 @@ use tidings_harness::{Fault, Rule};
 
 use crate::support::{GOOD, Service, job_of, post, post_as, shown};
 
-const FAULTS: [Fault; 6] = [
-    Fault::Throttled,
-    Fault::Conflict,
-    Fault::InternalError,
-    Fault::Gateway,
-    Fault::Unreachable,
-    Fault::Refused,
-];
+const FAULTS: [Fault; 6] =
+    [Fault::Throttled, Fault::Conflict, Fault::InternalError, Fault::Gateway, Fault::Unreachable, Fault::Refused];
 
 fn keyed(key: &str) -> Request<Body> {
     post().header("idempotency-key", key).body(GOOD.into()).unwrap()
@@ -29,7 +23,30 @@ async fn a_table_that_fails_is_503_if_it_may_help_to_ask_again_and_500_otherwise
         writeln!(answers, "--- {fault:?}\n{}", service.post(GOOD).await).unwrap();
         assert_eq!(service.written().await, "", "{fault:?}");
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    --- Throttled
+    503 Service Unavailable
+    retry-after: 1
+    {"code":"unavailable","detail":"The service cannot answer right now."}
+    --- Conflict
+    409 Conflict
+    retry-after: 1
+    {"code":"conflict","detail":"Another request is changing the same at this moment."}
+    --- InternalError
+    503 Service Unavailable
+    retry-after: 1
+    {"code":"unavailable","detail":"The service cannot answer right now."}
+    --- Gateway
+    500 Internal Server Error
+    {"code":"server_error","detail":"Internal error."}
+    --- Unreachable
+    503 Service Unavailable
+    retry-after: 1
+    {"code":"unavailable","detail":"The service cannot answer right now."}
+    --- Refused
+    500 Internal Server Error
+    {"code":"server_error","detail":"Internal error."}
+    "#);
 }
 
 #[tokio::test]
@@ -82,7 +99,11 @@ async fn a_key_that_cannot_be_looked_up_is_503_and_never_401() {
     let secret = tidings_domain::api_key::ApiKeySecret::new([3; 32]);
     service.table.faults().inject(Rule::new(Fault::Throttled));
     let request = post_as(secret.reveal()).body(Body::from(GOOD)).unwrap();
-    assert_snapshot!(shown(service.send(request).await).await, @"");
+    assert_snapshot!(shown(service.send(request).await).await, @r#"
+    503 Service Unavailable
+    retry-after: 1
+    {"code":"unavailable","detail":"The service cannot answer right now."}
+    "#);
     service.table.faults().clear();
     let request = post_as(secret.reveal()).body(Body::from(GOOD)).unwrap();
     assert!(shown(service.send(request).await).await.starts_with("401"), "nothing was remembered");

@@ -15,8 +15,8 @@ use tidings_egress::Egress;
 use tidings_harness::{Table, TestClock};
 use tidings_http::Credentials;
 use tidings_http::credential::{MintOptions, mint};
-use tidings_runtime::settings::Defaults;
 use tidings_runtime::Settings;
+use tidings_runtime::settings::Defaults;
 use tower::ServiceExt as _;
 
 pub(crate) const SECRET: &str = "a secret of the tests, which is long enough";

@@ -44,7 +44,7 @@ async fn half_of_the_requests_fail_where_nothing_is_set() {
 async fn a_share_that_is_none_keeps_it_from_starting() {
     let environment = function().env("FAILURE_PROBABILITY", "1.5").start().await;
     let error = environment.time_to_first_next().await.unwrap_err();
-    assert_snapshot!(error.error_type, @"");
+    assert_snapshot!(error.error_type, @"Runtime.ExitError");
     let logs = environment.logs().join("\n");
     assert!(logs.contains("FAILURE_PROBABILITY: must be a number from 0 to 1"), "{logs}");
 }

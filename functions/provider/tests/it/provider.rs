@@ -17,22 +17,40 @@ async fn ask(failure_probability: f64, method: &str, path: &str) -> String {
 
 #[tokio::test]
 async fn gas_and_internet_have_their_bills_as_the_contract_writes_them() {
-    assert_snapshot!(ask(0.0, "GET", "/providers/gas").await, @"");
-    assert_snapshot!(ask(0.0, "GET", "/providers/internet").await, @"");
+    assert_snapshot!(ask(0.0, "GET", "/providers/gas").await, @r#"
+    200 OK
+    application/json
+    [{"billedOn":"2020-04-07T15:03:14.257Z","amount":22.27},{"billedOn":"2020-05-07T15:03:14.257Z","amount":30}]
+    "#);
+    assert_snapshot!(ask(0.0, "GET", "/providers/internet").await, @r#"
+    200 OK
+    application/json
+    [{"billedOn":"2020-02-07T15:03:14.257Z","amount":15.12},{"billedOn":"2020-03-07T15:03:14.257Z","amount":15.12}]
+    "#);
 }
 
 #[tokio::test]
 async fn an_unknown_provider_is_404() {
-    assert_snapshot!(ask(0.0, "GET", "/providers/water").await, @"");
+    assert_snapshot!(ask(0.0, "GET", "/providers/water").await, @r#"
+    404 Not Found
+    application/json
+    {"code":"not_found","detail":"Not found."}
+    "#);
     let expected = ask(0.0, "GET", "/providers/water").await;
-    for path in ["/providers/GAS", "/providers/g%20s", "/providers/%ff", "/providers/", "/providers", "/providers/gas/1"] {
+    for path in
+        ["/providers/GAS", "/providers/g%20s", "/providers/%ff", "/providers/", "/providers", "/providers/gas/1"]
+    {
         assert_eq!(ask(0.0, "GET", path).await, expected, "{path}");
     }
 }
 
 #[tokio::test]
 async fn a_failure_on_purpose_is_500_as_plain_text() {
-    assert_snapshot!(ask(1.0, "GET", "/providers/gas").await, @"");
+    assert_snapshot!(ask(1.0, "GET", "/providers/gas").await, @"
+    500 Internal Server Error
+    text/plain; charset=utf-8
+    #fail
+    ");
 }
 
 #[tokio::test]
@@ -55,5 +73,9 @@ async fn about_the_share_that_was_set_fails() {
 
 #[tokio::test]
 async fn another_method_is_405() {
-    assert_snapshot!(ask(1.0, "POST", "/providers/gas").await, @"");
+    assert_snapshot!(ask(1.0, "POST", "/providers/gas").await, @r#"
+    405 Method Not Allowed
+    application/json
+    {"code":"method_not_allowed","detail":"This path does not take this method."}
+    "#);
 }

@@ -73,7 +73,7 @@ async fn every_error_has_its_status_headers_and_body() {
     409 Conflict
     content-type: application/json
     retry-after: 2
-    {"code":"conflict","detail":"A request under this idempotency key is still running."}
+    {"code":"conflict","detail":"Another request is changing the same at this moment."}
     --- payload_too_large
     413 Payload Too Large
     content-type: application/json

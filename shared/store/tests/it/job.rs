@@ -144,3 +144,23 @@ async fn a_job_is_gone_after_its_retention_although_the_table_still_has_it() {
     assert!(store.job(organization(1), job(0).id, at(90 * 24 * 3600)).await.unwrap().is_some());
     assert!(store.job(organization(1), job(0).id, at(90 * 24 * 3600 + 32)).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn what_ended_expires_with_its_records_and_what_is_reopened_does_not() {
+    let store = store().await;
+    let _ = store.create_job(&job(0), None).await.unwrap();
+    let expiring = async || {
+        #[expect(clippy::disallowed_methods, reason = "a test looks at the whole table")]
+        let items = store.client().scan().table_name("tidings").send().await.unwrap().items.unwrap();
+        items.iter().filter(|item| item.contains_key("expires_at")).count()
+    };
+    assert_eq!(expiring().await, 0);
+    let claim = claim_only(&store, at(30)).await;
+    let _ = store.fail_job(&job(0), &claim, "gone", at(31)).await.unwrap();
+    assert_eq!(expiring().await, 3, "the job and its two records");
+    let _ = store.reopen_job(&job(0), at(60), at(40), None).await.unwrap();
+    assert_eq!(expiring().await, 0);
+    let claim = claim_only(&store, at(60)).await;
+    let _ = store.complete_job(&job(0), &claim, at(61)).await.unwrap();
+    assert_eq!(expiring().await, 3);
+}

@@ -1,0 +1,218 @@
+//! A service around a processor: a table, providers, a receiver, and a clock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_lambda_events::event::dynamodb::EventRecord;
+use processor::event::{Change, Event, Response, Share};
+use processor::{Options, Processor, Summary};
+use tidings_domain::Timestamp;
+use tidings_domain::agenda::{Entry, SHARDS};
+use tidings_domain::ids::{JobId, OrganizationId};
+use tidings_domain::job::{Job, JobStatus, ProviderId};
+use tidings_domain::retry::RetrySchedule;
+use tidings_domain::webhook_url::WebhookUrl;
+use tidings_egress::Egress;
+use tidings_harness::{Changes, Function, Plan, Providers, Receiver, Table, TestClock};
+use tidings_store::job::{Accepted, StoredJob};
+use tidings_telemetry::metric::Metrics;
+
+pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
+
+/// How long the fast lane owns a job.
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
+
+/// Patience of the slow lane.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Patience of the fast lane.
+pub(crate) const FAST_PATIENCE: Duration = Duration::from_millis(500);
+
+/// The delay between two tries.
+pub(crate) const DELAY: Duration = Duration::from_secs(60);
+
+/// Longer than any claim lasts.
+pub(crate) const CLAIM: Duration = Duration::from_secs(60);
+
+pub(crate) struct World {
+    pub(crate) table: Table,
+    pub(crate) providers: Providers,
+    pub(crate) receiver: Receiver,
+    pub(crate) clock: TestClock,
+    changes: Changes,
+}
+
+/// What a test may want otherwise.
+pub(crate) struct Wishes {
+    pub(crate) schedule: &'static str,
+    pub(crate) patience: Duration,
+    pub(crate) stay: Duration,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { schedule: "60x3", patience: PATIENCE, stay: processor::STAY }
+    }
+}
+
+impl World {
+    /// Everything is healthy.
+    pub(crate) async fn new() -> Self {
+        let table = Table::start().await;
+        let changes = table.changes();
+        Self {
+            table,
+            changes,
+            providers: Providers::healthy().await,
+            receiver: Receiver::start(Plan::status(200)).await,
+            clock: TestClock::running(),
+        }
+    }
+
+    /// A new execution environment.
+    pub(crate) fn processor(&self) -> Processor {
+        self.processor_with(Wishes::default())
+    }
+
+    pub(crate) fn processor_with(&self, wishes: Wishes) -> Processor {
+        let Wishes { schedule, patience, stay } = wishes;
+        let allow = vec!["127.0.0.0/8".parse().unwrap()];
+        Processor::new(Options {
+            store: self.table.faulty_store().clone(),
+            egress: Egress::new(tidings_egress::Options { allow, ..Default::default() }).unwrap(),
+            clock: self.clock.clock(),
+            metrics: Metrics::off(),
+            secret: SECRET.parse().unwrap(),
+            service_endpoint: self.providers.endpoint().parse().unwrap(),
+            job_retry_schedule: schedule.parse::<RetrySchedule>().unwrap(),
+            request_timeout: patience,
+            fast_request_timeout: FAST_PATIENCE.min(patience),
+            stay,
+        })
+    }
+
+    /// The binary, set up alike.
+    pub(crate) fn function(&self) -> Function {
+        Function::new(env!("CARGO_BIN_EXE_processor"))
+            .table(&self.table)
+            .env("TIDINGS_JWT_SECRET", SECRET)
+            .env("SERVICE_ENDPOINT", self.providers.endpoint())
+            .env("EGRESS_ALLOW", "127.0.0.0/8")
+    }
+
+    /// A job for this world's receiver, accepted now.
+    pub(crate) async fn accept(&self) -> Job {
+        self.accept_for(&self.receiver.url(), GRACE).await
+    }
+
+    pub(crate) async fn accept_many(&self, count: usize) -> Vec<Job> {
+        let mut jobs = Vec::with_capacity(count);
+        for _ in 0..count {
+            jobs.push(self.accept().await);
+        }
+        jobs
+    }
+
+    /// A job for some receiver, which the schedule may take after a grace.
+    pub(crate) async fn accept_for(&self, callback_url: &str, grace: Duration) -> Job {
+        let job = new_job(callback_url, self.clock.now(), grace);
+        assert_eq!(self.table.store().create_job(&job, None).await.unwrap(), Accepted::Written);
+        job
+    }
+
+    /// The next changes of the table that owe work.
+    pub(crate) async fn changes(&self, count: usize) -> Vec<EventRecord> {
+        self.changes.take(count).await
+    }
+
+    pub(crate) fn changes_so_far(&self) -> Vec<EventRecord> {
+        self.changes.take_all()
+    }
+
+    pub(crate) fn deadline(&self) -> Timestamp {
+        self.clock.now() + Duration::from_secs(120)
+    }
+
+    /// Sends a batch, and answers with the sequence numbers that failed.
+    pub(crate) async fn send(&self, processor: &Processor, records: Vec<EventRecord>) -> Vec<String> {
+        self.send_changes(processor, records.into_iter().map(Change::from).collect()).await
+    }
+
+    pub(crate) async fn send_changes(&self, processor: &Processor, changes: Vec<Change>) -> Vec<String> {
+        match processor.handle(Event::Changes(changes), self.deadline()).await.unwrap() {
+            Response::Changes(response) => response
+                .batch_item_failures
+                .into_iter()
+                .map(|failure| failure.item_identifier.unwrap_or_default())
+                .collect(),
+            Response::Tick(summary) => panic!("{summary:?}"),
+        }
+    }
+
+    /// Runs the schedule once over everything.
+    pub(crate) async fn tick(&self, processor: &Processor) -> Summary {
+        self.try_tick(processor).await.unwrap()
+    }
+
+    pub(crate) async fn try_tick(&self, processor: &Processor) -> Result<Summary, tidings_store::StoreError> {
+        match processor.handle(Event::Tick(Share::ALL), self.deadline()).await? {
+            Response::Tick(summary) => Ok(summary),
+            Response::Changes(response) => panic!("{response:?}"),
+        }
+    }
+
+    pub(crate) async fn stored(&self, job: &Job) -> StoredJob {
+        self.table.store().job(job.organization, job.id, self.clock.now()).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn status(&self, job: &Job) -> JobStatus {
+        self.stored(job).await.job.status
+    }
+
+    /// Everything that is owed, whenever it is due.
+    pub(crate) async fn agenda(&self) -> Vec<Entry> {
+        let end = Timestamp::from_millis(99_999_999_999_999);
+        let mut entries = Vec::new();
+        for shard in 0..SHARDS {
+            let mut next = None;
+            loop {
+                let page = self.table.store().due(shard, end, next.as_ref(), 200).await.unwrap();
+                entries.extend(page.entries);
+                next = page.next;
+                if next.is_none() {
+                    break;
+                }
+            }
+        }
+        entries
+    }
+
+    /// That these jobs are complete, nothing is owed, and each was delivered once.
+    pub(crate) async fn assert_all_done_once(&self, jobs: &[Job]) {
+        for job in jobs {
+            let stored = self.stored(job).await.job;
+            assert_eq!(stored.status, JobStatus::Complete, "{stored:?}");
+            let deliveries = self.receiver.deliveries_of(&job.id.to_string());
+            assert_eq!(deliveries.len(), 1, "{} was delivered more than once", job.id);
+        }
+        assert_eq!(self.agenda().await, []);
+    }
+}
+
+pub(crate) fn new_job(callback_url: &str, now: Timestamp, grace: Duration) -> Job {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let mut random = [0; 15];
+    random[..8].copy_from_slice(&NUMBER.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    Job {
+        id: JobId::new(now, random),
+        organization: OrganizationId::new(Timestamp::from_millis(1_710_341_906_007), [1; 15]),
+        providers: ["gas", "internet"].map(|name| ProviderId::try_from(name.to_owned()).unwrap()).to_vec(),
+        callback_url: WebhookUrl::try_from(callback_url.to_owned()).unwrap(),
+        status: JobStatus::Pending,
+        created_at: now,
+        updated_at: now,
+        tries: 0,
+        last_error: None,
+        next_due: Some(now + grace),
+    }
+}
