@@ -5,7 +5,7 @@
 //!
 //! Lambda sends a batch again after a crash or a failed record, with what was finished in it. The first batch of an
 //! environment, old records and what follows a failure are therefore checked against the agenda, in one read: work whose
-//! entry is gone was done. All other batches cost no read.
+//! entry is gone was done, and what was begun of the other is read from the table. All other batches cost no read.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -46,6 +46,8 @@ const CHECKED_AT_ONCE: usize = 100;
 struct Owed {
     key: EntryKey,
     record: Box<EventRecord>,
+    /// Whether somebody may have begun with it.
+    may_be_begun: bool,
 }
 
 /// Works on a batch. Answers which records Lambda is to send again.
@@ -85,7 +87,7 @@ fn sort(changes: Vec<Change>) -> (Vec<Owed>, Vec<String>) {
             Change::Record(record) if record.event_name == "REMOVE" => continue,
             Change::Record(record) => match owed(&record.change.new_image) {
                 Ok(Some(key)) => {
-                    batch.push(Owed { key, record });
+                    batch.push(Owed { key, record, may_be_begun: false });
                     continue;
                 }
                 Ok(None) => continue,
@@ -116,11 +118,14 @@ async fn keep_standing(context: &Context, batch: &mut Vec<Owed>) {
         }
     }
     batch.retain(|owed| standing.contains(&owed.key));
+    for owed in batch {
+        owed.may_be_begun = true;
+    }
 }
 
 /// One record; its sequence number if nobody can ever read it.
 async fn one(context: &Context, owed: Owed, deadline: Timestamp) -> Option<String> {
-    let Owed { key, record } = owed;
+    let Owed { key, record, may_be_begun } = owed;
     let now = context.options.clock.now();
     let end = deadline.min(key.due) - MARGIN;
     let wanted = context.options.fast_request_timeout;
@@ -133,7 +138,8 @@ async fn one(context: &Context, owed: Owed, deadline: Timestamp) -> Option<Strin
     let longest = work::longest_try(key.work.kind, patience);
     let task = Task {
         claim: Claim { until: key.due, entry: Entry { key, tries: 1, destination: None } },
-        image: Some(record.change.new_image),
+        image: (!may_be_begun).then_some(record.change.new_image),
+        only_if_healthy: true,
         patience,
         deadline: end.min(now + longest),
     };

@@ -57,7 +57,7 @@ pub(crate) async fn run(context: &Context, mut task: Task) -> Result<Done, Store
         options.store.drop_entry(&task.claim.entry.key).await?;
         return Ok(Done::Dropped);
     };
-    if is_in_fast_lane(&task) && !reachable(context, &job, now) {
+    if task.only_if_healthy && !reachable(context, &job, now) {
         return Ok(Done::Left);
     }
     let started_too_often =
@@ -79,10 +79,6 @@ pub(crate) async fn run(context: &Context, mut task: Task) -> Result<Done, Store
             Ok(Done::Lost)
         }
     }
-}
-
-fn is_in_fast_lane(task: &Task) -> bool {
-    task.claim.until == task.claim.entry.key.due && task.image.is_some()
 }
 
 /// The job: from the stream where it is as it was written, else from the table. `None` if it does not exist.

@@ -19,6 +19,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let store = Store::connect(tidings_store::Options { table_name: settings.table_name, endpoint: None }).await;
     ignore(store.warm().await, "the first event opens the connection");
     let egress = Egress::new(tidings_egress::Options { allow: settings.egress_allow, ..Default::default() })?;
+    egress.prepare()?;
     let processor = Processor::new(Options {
         store,
         egress,

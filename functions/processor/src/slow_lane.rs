@@ -122,11 +122,13 @@ impl Run<'_> {
             let looked = self.now();
             let more = self.look(looked).await?;
             let now = self.now();
-            if self.time_is_up || now >= until {
+            let has_work = more || !self.waiting.is_empty();
+            // Past its time a run still works off what is due, and waits for nothing else.
+            if self.time_is_up || (now >= until && !has_work) {
                 return Ok(());
             }
-            let due = self.next_due(now, until).await?;
-            if due.is_none() && self.is_idle() {
+            let due = if now < until { self.next_due(now, until).await? } else { None };
+            if due.is_none() && !has_work && self.running.is_empty() {
                 return Ok(());
             }
             let next = due.unwrap_or(until).max(looked + BETWEEN_LOOKS);
@@ -270,7 +272,7 @@ async fn one(context: &Context, entry: Entry, end: Timestamp, _place: Option<Pla
         }
     };
     let patience = context.options.request_timeout;
-    let task = Task { claim: claim.clone(), image: None, patience, deadline: end };
+    let task = Task { claim: claim.clone(), image: None, only_if_healthy: false, patience, deadline: end };
     match work::run(context, task).await {
         Ok(done) => Some(done),
         Err(error) if error.retryable() => {

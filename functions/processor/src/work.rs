@@ -15,8 +15,10 @@ use crate::{Context, job};
 pub(crate) struct Task {
     /// The right to it. Its entry's `tries` counts this one.
     pub(crate) claim: Claim,
-    /// The record as it was written, where the stream brought it.
+    /// The record as it was written, where the stream brought it and nobody has worked on it since.
     pub(crate) image: Option<Item>,
+    /// Whether to leave it alone when a destination of it is believed to be slow or dead.
+    pub(crate) only_if_healthy: bool,
     /// How patient to be with one request.
     pub(crate) patience: Duration,
     /// When the result must be written.

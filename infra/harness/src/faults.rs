@@ -137,8 +137,9 @@ fn exception(name: &str) -> Value {
 fn cancelled(request: &[u8], code: &str) -> Value {
     let request: Value = serde_json::from_slice(request).unwrap_or_default();
     let actions = request.get("TransactItems").and_then(Value::as_array).map_or(1, Vec::len);
-    let reasons: Vec<_> =
-        (0..actions).map(|action| json!({"Code": if action == 0 { code } else { "None" }, "Message": "injected"})).collect();
+    let reasons: Vec<_> = (0..actions)
+        .map(|action| json!({"Code": if action == 0 { code } else { "None" }, "Message": "injected"}))
+        .collect();
     let mut body = exception("TransactionCanceledException");
     if let Some(fields) = body.as_object_mut() {
         fields.insert("CancellationReasons".to_owned(), reasons.into());

@@ -53,7 +53,8 @@ impl Providers {
 
     /// What a provider has: a list of bills, different for each, in a spelling that must not be changed on the way.
     pub fn data(provider: &str) -> Reply {
-        let bills = format!("[{{\"billedOn\": \"2020-04-07T15:03:14.257Z\", \"amount\": 22.270, \"of\": \"{provider}\"}}]");
+        let bills =
+            format!("[{{\"billedOn\": \"2020-04-07T15:03:14.257Z\", \"amount\": 22.270, \"of\": \"{provider}\"}}]");
         Reply::Body(200, Bytes::from(bills))
     }
 

@@ -192,8 +192,7 @@ impl Drop for Ticket {
             }
         }
         if let Some(delivery) = seen.deliveries.get_mut(self.position) {
-            delivery.outcome =
-                self.outcome.map_or(Outcome::Abandoned(now), |status| Outcome::Answered(status, now));
+            delivery.outcome = self.outcome.map_or(Outcome::Abandoned(now), |status| Outcome::Answered(status, now));
         }
     }
 }

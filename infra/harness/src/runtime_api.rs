@@ -175,12 +175,7 @@ async fn response(State(shared): State<Arc<Shared>>, Path(id): Path<String>, bod
     reply(shared.answer(&id, answer))
 }
 
-async fn error(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn error(State(shared): State<Arc<Shared>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     reply(shared.answer(&id, Err(InvokeError::read(&body, &headers))))
 }
 

@@ -45,11 +45,7 @@ impl Wire {
 }
 
 impl HttpClient for Wire {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let make = || {
             let inner = self.inner.http_connector(settings, components);
             SharedHttpConnector::new(Connector { inner, faults: self.faults.clone(), meter: self.meter.clone() })

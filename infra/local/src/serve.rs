@@ -141,9 +141,10 @@ impl Service {
 
 async fn finish(server: JoinHandle<std::io::Result<()>>, gate: &Gate, engine: Option<Engine>) {
     // A client that keeps its connection open must not keep the service alive.
-    match tokio::time::timeout(CONNECTIONS_END, server).await {
-        Ok(ended) => ignore(ended.map_err(anyhow::Error::from).and_then(|end| Ok(end?)), "the service ends anyway"),
-        Err(_) => info!("closed connections that were still open"),
+    if let Ok(ended) = tokio::time::timeout(CONNECTIONS_END, server).await {
+        ignore(ended.map_err(anyhow::Error::from).and_then(|end| Ok(end?)), "the service ends anyway");
+    } else {
+        info!("closed connections that were still open");
     }
     gate.close().await;
     if let Some(engine) = engine {

@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     /// How long it is good, like `1h` or `30days`.
     #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
     expires: Duration,
-    /// The data folder whose secret signs it, unless TIDINGS_JWT_SECRET is set.
+    /// The data folder whose secret signs it, unless `TIDINGS_JWT_SECRET` is set.
     #[arg(long, default_value = DEFAULT_FOLDER, value_name = "FOLDER")]
     data: std::path::PathBuf,
 }

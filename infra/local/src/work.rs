@@ -30,7 +30,7 @@ pub(crate) const SWEEP: Duration = Duration::from_hours(1);
 
 /// The feed's options: the filter of the stream mapping in template.yaml.
 pub(crate) fn feed_options() -> FeedOptions {
-    FeedOptions { filter: Arc::new(|record| processor::event::owes(record)), ..FeedOptions::default() }
+    FeedOptions { filter: Arc::new(processor::event::owes), ..FeedOptions::default() }
 }
 
 /// The fast lane: hands the engine's changes to the processor.

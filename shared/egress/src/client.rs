@@ -1,17 +1,19 @@
 //! The client: one pool of connections, and the limits on what goes over them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use ipnet::IpNet;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use crate::error::{BuildError, Phase, SendError};
+use crate::error::{BuildError, ConnectFault, Phase, SendError};
 use crate::guard::{Refused, check};
 use crate::lookup::{Guarded, Lookup, SystemLookup};
 use crate::message::{Request, Response};
@@ -53,38 +55,28 @@ pub struct Egress {
 }
 
 struct Inner {
-    client: reqwest::Client,
+    /// Made at its first use: it reads and parses every certificate root of the machine, which takes longer than all
+    /// else that a function does at its start, and who only checks URLs never needs it.
+    client: OnceLock<reqwest::Client>,
     allow: Arc<[IpNet]>,
     connect_timeout: Duration,
+    user_agent: HeaderValue,
+    lookup: Arc<dyn Lookup>,
 }
 
 impl Egress {
-    /// Builds the client, and reads the machine's certificate roots for it.
+    /// A way out that has opened nothing yet: the client is built by [`Self::prepare`], or else by the first request.
     pub fn new(options: Options) -> Result<Self, BuildError> {
         let Options { allow, connect_timeout, user_agent, lookup } = options;
-        let allow: Arc<[IpNet]> = allow.into();
-        let resolver = Guarded { lookup, allow: Arc::clone(&allow) };
-        #[expect(clippy::disallowed_methods, reason = "this is the one client that the ban leads to")]
-        let builder = reqwest::Client::builder();
-        let client = builder
-            .user_agent(user_agent)
-            .connect_timeout(connect_timeout)
-            .dns_resolver(resolver)
-            .connector_layer(WatchLayer)
-            .pool_idle_timeout(POOL_IDLE)
-            .http1_only()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            // Another crate's features must not switch these on.
-            .no_hickory_dns()
-            .no_gzip()
-            .no_brotli()
-            .no_zstd()
-            .no_deflate()
-            .build()?;
-        Ok(Self { inner: Arc::new(Inner { client, allow, connect_timeout }) })
+        let user_agent = user_agent.try_into()?;
+        let inner = Inner { client: OnceLock::new(), allow: allow.into(), connect_timeout, user_agent, lookup };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Builds the client, and reads the machine's certificate roots for it. A function that sends does this while it
+    /// starts, so that its first request does not wait, and a machine without roots is found out at once.
+    pub fn prepare(&self) -> Result<(), BuildError> {
+        self.inner.client().map(|_| ())
     }
 
     /// Whether `url` may be registered, as far as that can be told without DNS.
@@ -106,9 +98,13 @@ impl Egress {
         *outgoing.headers_mut() = headers;
         *outgoing.body_mut() = Some(body.into());
 
+        let client = self
+            .inner
+            .client()
+            .map_err(|error| SendError::Connect { fault: ConnectFault::Other, source: error.into() })?;
         let started = Instant::now();
         let progress = Progress::default();
-        let work = progress.watch(self.inner.client.execute(outgoing));
+        let work = progress.watch(client.execute(outgoing));
         let mut answer = timeout(limit, work)
             .await
             .map_err(|_| SendError::Timeout {
@@ -129,6 +125,37 @@ impl Egress {
             truncated,
             elapsed: started.elapsed(),
         })
+    }
+}
+
+impl Inner {
+    fn client(&self) -> Result<&reqwest::Client, BuildError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let resolver = Guarded { lookup: Arc::clone(&self.lookup), allow: Arc::clone(&self.allow) };
+        #[expect(clippy::disallowed_methods, reason = "this is the one client that the ban leads to")]
+        let builder = reqwest::Client::builder();
+        let client = builder
+            .user_agent(self.user_agent.clone())
+            .connect_timeout(self.connect_timeout)
+            .dns_resolver(resolver)
+            .connector_layer(WatchLayer)
+            .pool_idle_timeout(POOL_IDLE)
+            .http1_only()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            // Another crate's features must not switch these on.
+            .no_hickory_dns()
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            .build()?;
+        // Of two that were built at once, the first stays.
+        Ok(self.client.get_or_init(|| client))
     }
 }
 

@@ -6,6 +6,8 @@ use std::io;
 use std::iter::successors;
 use std::time::Duration;
 
+use http::header::InvalidHeaderValue;
+
 use crate::guard::Refused;
 
 type Source = Box<dyn Error + Send + Sync>;
@@ -20,6 +22,12 @@ pub struct BuildError {
 
 impl From<reqwest::Error> for BuildError {
     fn from(error: reqwest::Error) -> Self {
+        Self { source: error.into() }
+    }
+}
+
+impl From<InvalidHeaderValue> for BuildError {
+    fn from(error: InvalidHeaderValue) -> Self {
         Self { source: error.into() }
     }
 }

@@ -69,11 +69,14 @@ where
             "ThrottlingException",
             "LimitExceededException",
         ];
+        // What a single write meets; a transaction that meets another is cancelled, and looked at where it was sent.
+        const CONTENDED: [&str; 2] = ["TransactionConflictException", "TransactionInProgressException"];
         const OURS: [&str; 2] = ["InternalServerError", "ServiceUnavailable"];
 
         let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
         match (&error, code) {
             (_, Some(code)) if THROTTLED.contains(&code) => Self::Throttled(error.into()),
+            (_, Some(code)) if CONTENDED.contains(&code) => Self::Contended,
             (_, Some(code)) if OURS.contains(&code) => Self::Unavailable(error.into()),
             // Something in between, which does not speak DynamoDB's language.
             (SdkError::ServiceError(_), _) if is_server_error(&error) => Self::Unavailable(error.into()),

@@ -3,6 +3,7 @@
 mod item;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use futures::future::try_join_all;
@@ -23,7 +24,7 @@ use crate::transaction::{Outcome, Refusal};
 use crate::{DecodeError, Store, StoreError, keys};
 
 /// How long a job can be read after it ended.
-pub const RETENTION: std::time::Duration = std::time::Duration::from_hours(24 * 90);
+pub const RETENTION: Duration = Duration::from_hours(24 * 90);
 
 /// What became of a request that makes work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,15 +131,34 @@ impl Store {
     }
 
     /// An organization's jobs, newest first, those older than `before`. One query for each status asked for, and
-    /// a batch of reads.
+    /// a batch of reads; again only while all of a page is over and not yet deleted: an empty page that is not the
+    /// last has no place to go on from, and who asks for all pages would start over for ever.
     pub async fn jobs(
+        &self,
+        organization: OrganizationId,
+        status: Option<JobStatus>,
+        mut before: Option<JobId>,
+        limit: PageLimit,
+        now: Timestamp,
+    ) -> Result<Page<Job>, StoreError> {
+        loop {
+            let (page, last) = self.page_of_jobs(organization, status, before, limit, now).await?;
+            if page.done || !page.data.is_empty() {
+                return Ok(page);
+            }
+            before = last;
+        }
+    }
+
+    /// A page, and the last job that it would have if none were over.
+    async fn page_of_jobs(
         &self,
         organization: OrganizationId,
         status: Option<JobStatus>,
         before: Option<JobId>,
         limit: PageLimit,
         now: Timestamp,
-    ) -> Result<Page<Job>, StoreError> {
+    ) -> Result<(Page<Job>, Option<JobId>), StoreError> {
         let statuses = status.map_or(JobStatus::ALL.to_vec(), |status| vec![status]);
         let one_more = limit.get() + 1;
         let lists = statuses.iter().map(|status| self.job_ids(organization, *status, before, one_more));
@@ -150,7 +170,8 @@ impl Store {
         ids.truncate(limit.get());
         let mut jobs = self.jobs_by_id(organization, &ids, now).await?;
         let data = ids.iter().filter_map(|id| jobs.remove(id));
-        Ok(Page { data: data.filter(|job| status.is_none_or(|status| job.status == status)).collect(), done })
+        let data = data.filter(|job| status.is_none_or(|status| job.status == status)).collect();
+        Ok((Page { data, done }, ids.last().copied()))
     }
 
     async fn job_ids(
@@ -243,6 +264,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
         let Claim { entry: Entry { key, tries, destination }, until: _ } = claim;
+        // One transaction cannot delete and write the same item, so the next time is never the time of the claim.
+        let due = if due == key.due { due + Duration::from_millis(1) } else { due };
         let next =
             Entry { key: EntryKey { due, work: key.work.clone() }, tries: *tries, destination: destination.clone() };
         let change = Change::new()

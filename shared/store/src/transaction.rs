@@ -24,13 +24,13 @@ pub(crate) struct Refusal {
     pub(crate) item: Option<Item>,
 }
 
-/// Waits between tries of a transaction that met another one, in milliseconds.
-const CONFLICT_WAITS_MS: [u64; 4] = [5, 20, 60, 150];
+/// Waits between tries of a transaction that met another one, or a throttle, in milliseconds.
+const WAITS_MS: [u64; 4] = [5, 20, 60, 150];
 
 impl Store {
-    /// All or nothing. Meeting another transaction on the same items is tried again a few times.
+    /// All or nothing. Meeting another transaction on the same items, or a throttle, is tried again a few times.
     pub(crate) async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<Outcome, StoreError> {
-        let mut waits = CONFLICT_WAITS_MS.iter();
+        let mut waits = WAITS_MS.iter();
         loop {
             let sent = self.client.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
             let Err(error) = sent else { return Ok(Outcome::Written) };
@@ -44,13 +44,14 @@ impl Store {
             if has("ConditionalCheckFailed") {
                 return Ok(Outcome::Refused(refusals(reasons)));
             }
-            if has("ThrottlingError") || has("ProvisionedThroughputExceeded") {
-                return Err(StoreError::Throttled(error.into()));
-            }
-            if !has("TransactionConflict") {
+            // The SDK's own retries do not look into a cancelled transaction.
+            let is_throttled = has("ThrottlingError") || has("ProvisionedThroughputExceeded");
+            if !is_throttled && !has("TransactionConflict") {
                 return Err(StoreError::Refused(error.into()));
             }
-            let wait = *waits.next().ok_or(StoreError::Contended)?;
+            let Some(wait) = waits.next().copied() else {
+                return Err(if is_throttled { StoreError::Throttled(error.into()) } else { StoreError::Contended });
+            };
             tokio::time::sleep(Duration::from_millis(fastrand::u64(wait / 2..=wait))).await;
         }
     }

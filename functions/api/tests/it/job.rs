@@ -18,7 +18,10 @@ async fn a_pending_job_is_read_with_a_record_for_each_provider() {
 async fn a_postponed_job_says_what_failed_and_when_it_is_next() {
     let service = Service::start().await;
     let job = arrange::postponed(&service.store, 1).await;
-    assert_snapshot!(service.get(&format!("/webhook/{}", job.id)).await.shown(), @"");
+    assert_snapshot!(service.get(&format!("/webhook/{}", job.id)).await.shown(), @r#"
+    200
+    {"jobId":"job_3OuiYbmCiFcMwRtCiOTXmcqKCYx","status":"pending","providers":["gas","internet"],"callbackUrl":"https://example.com/complete","createdAt":"2027-01-15T07:58:21.000Z","updatedAt":"2027-01-15T07:58:51.000Z","attempts":1,"lastError":"gas: answered 500","nextDueAt":"2027-01-15T08:00:21.000Z","records":[{"providerId":"gas","status":"PENDING","date":"2027-01-15T07:58:21.000Z","data":null},{"providerId":"internet","status":"PENDING","date":"2027-01-15T07:58:21.000Z","data":null}]}
+    "#);
 }
 
 #[tokio::test]
@@ -59,10 +62,11 @@ async fn what_names_no_job_is_404() {
 #[tokio::test]
 async fn a_job_is_read_for_ninety_days_after_it_ended() {
     let service = Service::start().await;
-    let path = format!("/webhook/{}", arrange::complete(&service.store, 1).await.id);
-    service.clock.advance(tidings_store::job::RETENTION - std::time::Duration::from_secs(120));
+    // It ends 160 seconds after the tests' first moment.
+    let path = format!("/webhook/{}", arrange::complete(&service.store, 200).await.id);
+    service.clock.advance(tidings_store::job::RETENTION);
     assert_eq!(service.get(&path).await.status, 200);
-    service.clock.advance(std::time::Duration::from_secs(120));
+    service.clock.advance(std::time::Duration::from_secs(160));
     assert_eq!(service.get(&path).await.status, 404);
 }
 

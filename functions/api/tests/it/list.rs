@@ -186,3 +186,26 @@ async fn more_jobs_than_one_read_takes_are_on_one_page() {
     assert_eq!(listed, (10..150).rev().collect::<Vec<_>>());
     assert_eq!(service.get("/webhook").await.json()["data"].as_array().unwrap().len(), 50);
 }
+
+#[tokio::test]
+async fn jobs_whose_time_is_over_are_passed_over_although_the_table_still_has_them() {
+    let service = Service::start().await;
+    let old = arrange::pending(&service.store, 1).await;
+    for number in [2, 3, 4] {
+        arrange::complete(&service.store, number).await;
+    }
+    // It ends 60 seconds after the tests' first moment, the ones before it half a minute before that moment.
+    let young = arrange::complete(&service.store, 100).await;
+    service.clock.advance(tidings_store::job::RETENTION);
+    let first = service.get("/webhook?limit=1").await;
+    assert_eq!(first.json()["data"][0]["jobId"], young.id.to_string());
+    let second = service.get(&format!("/webhook?limit=1&iterator={}", young.id)).await;
+    assert_eq!(numbers(&second), [1], "behind three jobs that are over");
+    let last = service.get(&format!("/webhook?limit=1&iterator={}", old.id)).await;
+    assert_eq!(last.json(), serde_json::json!({"data": [], "iterator": null, "done": true}));
+    assert_eq!(numbers(&service.get("/webhook?status=complete&limit=1").await), [100]);
+    service.clock.advance(std::time::Duration::from_secs(60));
+    let body = service.get("/webhook?status=complete&limit=1").await.json();
+    // Empty and not done, without an iterator: a client would start over for ever.
+    assert_eq!((&body["data"], &body["done"]), (&serde_json::json!([]), &true.into()));
+}

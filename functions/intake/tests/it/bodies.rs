@@ -230,7 +230,17 @@ async fn providers_that_cannot_be_asked_are_422() {
 async fn everything_that_is_wrong_is_said_at_once() {
     let body =
         json!({"providers": ["gas", "gas", 7, "water", "a/b"], "callbackUrl": "http://127.0.0.1/", "x": 1, "y": 2});
-    assert_snapshot!(table([("all of it", body.to_string())]).await.replace("},{", "},\n{"), @"");
+    assert_snapshot!(table([("all of it", body.to_string())]).await.replace("},{", "},\n{"), @r#"
+    --- all of it
+    422 Unprocessable Entity
+    {"detail":[{"loc":["body","providers","1"],"msg":"is named twice","type":"value_error"},
+    {"loc":["body","providers","2"],"msg":"must be a string","type":"type_error"},
+    {"loc":["body","providers","3"],"msg":"is not a known provider","type":"value_error"},
+    {"loc":["body","providers","4"],"msg":"must be 1 to 64 letters, digits, `_` or `-`","type":"value_error"},
+    {"loc":["body","callbackUrl"],"msg":"the host is not a public address","type":"value_error"},
+    {"loc":["body","x"],"msg":"is not known here","type":"value_error.extra"},
+    {"loc":["body","y"],"msg":"is not known here","type":"value_error.extra"}]}
+    "#);
 }
 
 #[tokio::test]

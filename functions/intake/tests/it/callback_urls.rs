@@ -28,7 +28,8 @@ async fn refusals(urls: &[&str]) -> String {
         said.entry(why).or_default().push(format!("  {}", url.chars().take(60).collect::<String>()));
     }
     assert_eq!(service.written().await, "", "something was written");
-    said.into_iter().map(|(why, urls)| format!("{why}\n{}\n", urls.join("\n"))).collect()
+    let groups = said.into_iter().map(|(why, urls)| [vec![why], urls].concat().join("\n"));
+    groups.collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]

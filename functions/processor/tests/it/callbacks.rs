@@ -97,7 +97,8 @@ async fn a_receiver_that_is_not_there_or_drips_is_a_failure_in_words() {
     let forbidden = world.accept_for("http://169.254.169.254/latest", GRACE).await;
     let endless = world.accept_for(&dripping.url(), GRACE).await;
     world.send(&world.processor(), world.changes(3).await).await;
-    let errors = [gone, forbidden, endless].map(async |job| world.stored(&job).await.job.last_error.unwrap_or_default());
+    let errors =
+        [gone, forbidden, endless].map(async |job| world.stored(&job).await.job.last_error.unwrap_or_default());
     let [gone, forbidden, endless] = errors.map(Box::pin);
     assert_eq!(gone.await, "callback: the connection was refused");
     assert!(forbidden.await.starts_with("callback: "));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tidings_domain::job::JobStatus;
 use tidings_harness::{Outcome, Plan, Receiver, Reply};
 
-use crate::support::{DELAY, FAST_PATIENCE, GRACE, PATIENCE, Wishes, World};
+use crate::support::{DELAY, FAST_PATIENCE, GRACE, Wishes, World};
 
 #[tokio::test]
 async fn the_stream_alone_completes_what_is_healthy() {
@@ -46,10 +46,11 @@ async fn what_cannot_end_before_the_schedule_owns_it_is_not_started() {
 #[tokio::test]
 async fn little_time_makes_it_less_patient_and_blames_nobody() {
     let world = World::new().await;
-    // Patience of 15 s and 3 s of time: the fast lane's own patience would not fit twice.
-    let processor = world.processor_with(Wishes { patience: Duration::from_millis(1100), ..Wishes::default() });
+    // The fast lane's own patience would not fit twice.
+    let long = Duration::from_secs(3);
+    let processor = world.processor_with(Wishes { patience: long, fast_patience: long, ..Wishes::default() });
     world.receiver.set_plan(Plan::always(Reply::After(Duration::from_millis(100), Box::new(Reply::Status(200)))));
-    for grace in [2, 3, 5] {
+    for grace in [2, 3, 4, 5] {
         world.accept_for(&world.receiver.url(), Duration::from_secs(grace)).await;
         world.send(&processor, world.changes(1).await).await;
     }
@@ -109,7 +110,7 @@ async fn a_destination_that_timed_out_is_left_to_the_schedule() {
 async fn a_receiver_that_hangs_does_not_delay_the_others_of_its_batch() {
     let world = World::new().await;
     let dead = Receiver::start(Plan::always(Reply::Hang)).await;
-    let processor = world.processor_with(Wishes { patience: PATIENCE, ..Wishes::default() });
+    let processor = world.processor();
     for _ in 0..3 {
         world.accept_for(&dead.url(), GRACE).await;
     }

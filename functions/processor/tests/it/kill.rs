@@ -75,7 +75,7 @@ fn assert_every_repetition_has_a_reason(deliveries: &[Delivery], kills: &[Timest
 
 impl Trial {
     async fn new(seed: u64) -> Self {
-        let world = World::new().await;
+        let world = World::alone().await;
         world.providers.set_plan(Providers::failing_plan(seed, 0.5));
         let slow = Reply::After(Duration::from_millis(200), Box::new(Reply::Status(200)));
         let chances = [(0.15, Reply::Status(500)), (0.05, Reply::Hang), (0.2, slow)];
@@ -85,8 +85,7 @@ impl Trial {
             .env("RUST_LOG", "warn")
             .env("JOB_RETRY_SCHEDULE", "1x200")
             .env("REQUEST_TIMEOUT_MS", "600");
-        let [stream, first, second] =
-            [function.start().await, function.start().await, function.start().await];
+        let [stream, first, second] = [function.start().await, function.start().await, function.start().await];
         Self { world, stream, schedule: [first, second], kills: Mutex::default() }
     }
 
@@ -109,7 +108,7 @@ impl Trial {
                     break;
                 }
                 match self.stream.invoke(&events::stream(&records)).await {
-                    Ok(answer) => records = from_first_failure(records, &answer),
+                    Ok(answer) => records = from_first_failure(&records, &answer),
                     Err(error) => assert_eq!(error.error_type, "Runtime.ExitError", "{error}"),
                 }
             }
@@ -160,9 +159,13 @@ impl Trial {
 }
 
 /// The rest of a batch from the first record that failed on, as Lambda sends it again.
-fn from_first_failure(records: Vec<EventRecord>, answer: &Value) -> Vec<EventRecord> {
-    let failed: Vec<_> =
-        answer["batchItemFailures"].as_array().unwrap().iter().map(|failure| failure["itemIdentifier"].as_str()).collect();
+fn from_first_failure(records: &[EventRecord], answer: &Value) -> Vec<EventRecord> {
+    let failed: Vec<_> = answer["batchItemFailures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failure| failure["itemIdentifier"].as_str())
+        .collect();
     let is_failed = |record: &EventRecord| failed.contains(&record.change.sequence_number.as_deref());
     match records.iter().position(is_failed) {
         Some(first) => records[first..].to_vec(),

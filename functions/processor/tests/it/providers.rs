@@ -17,9 +17,11 @@ fn internet(plan: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Plan {
 async fn a_provider_that_answered_is_not_asked_again_however_often_others_fail() {
     let world = World::new().await;
     // Three requests a try: the third try gets it.
-    world.providers.set_plan(internet(|attempt| {
-        if attempt <= 6 { Providers::failure() } else { Providers::data("internet") }
-    }));
+    world.providers.set_plan(internet(
+        |attempt| {
+            if attempt <= 6 { Providers::failure() } else { Providers::data("internet") }
+        },
+    ));
     let job = world.accept().await;
     let processor = world.processor();
     world.send(&processor, world.changes(1).await).await;
@@ -39,9 +41,11 @@ async fn a_provider_that_answered_is_not_asked_again_however_often_others_fail()
 #[tokio::test]
 async fn a_failure_that_is_over_at_once_costs_no_try() {
     let world = World::new().await;
-    world.providers.set_plan(internet(|attempt| {
-        if attempt <= 2 { Providers::failure() } else { Providers::data("internet") }
-    }));
+    world.providers.set_plan(internet(
+        |attempt| {
+            if attempt <= 2 { Providers::failure() } else { Providers::data("internet") }
+        },
+    ));
     let job = world.accept().await;
     world.send(&world.processor(), world.changes(1).await).await;
     let stored = world.stored(&job).await.job;

@@ -109,7 +109,8 @@ async fn nothing_is_started_that_could_not_end_before_the_function_does() {
 async fn an_entry_without_its_record_is_dropped() {
     let world = World::new().await;
     let job = new_job(&world.receiver.url(), world.clock.now(), Duration::ZERO);
-    put_entry(&world, &format!("{:015}#job#{}", world.clock.now().as_millis(), job.work().record), job.work().shard()).await;
+    put_entry(&world, &format!("{:015}#job#{}", world.clock.now().as_millis(), job.work().record), job.work().shard())
+        .await;
     let summary = world.tick(&world.processor()).await;
     assert_eq!(summary, Summary { dropped: 1, ..Summary::default() });
     assert_eq!(world.agenda().await, []);

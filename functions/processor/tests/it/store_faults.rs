@@ -8,18 +8,11 @@ use tidings_harness::{Fault, Rule};
 use crate::support::{CLAIM, GRACE, Wishes, World};
 
 /// Faults that pass.
-const PASSING: [Fault; 6] = [
-    Fault::Throttled,
-    Fault::Conflict,
-    Fault::InternalError,
-    Fault::Gateway,
-    Fault::Unreachable,
-    Fault::AnswerLost,
-];
+const PASSING: [Fault; 6] =
+    [Fault::Throttled, Fault::Conflict, Fault::InternalError, Fault::Gateway, Fault::Unreachable, Fault::AnswerLost];
 
 /// The calls of the fast lane, in their order: the check of the first batch, the providers' data, the result.
-const FAST: [(&str, usize); 4] =
-    [("BatchGetItem", 0), ("UpdateItem", 0), ("UpdateItem", 1), ("TransactWriteItems", 0)];
+const FAST: [(&str, usize); 4] = [("BatchGetItem", 0), ("UpdateItem", 0), ("UpdateItem", 1), ("TransactWriteItems", 0)];
 
 /// The calls of the slow lane: the age, the look, the claims, the jobs, the data, the results, the next look.
 const SLOW: [(&str, usize); 8] = [
@@ -34,6 +27,11 @@ const SLOW: [(&str, usize); 8] = [
 ];
 
 const JOBS: usize = 3;
+
+/// Only writes meet transactions.
+fn happens(fault: Fault, operation: &str) -> bool {
+    fault != Fault::Conflict || !matches!(operation, "Query" | "BatchGetItem")
+}
 
 /// After a disturbed beginning, the schedule brings everything to its end.
 async fn recovers(world: &World, jobs: &[tidings_domain::job::Job], what: &str) {
@@ -54,7 +52,7 @@ async fn recovers(world: &World, jobs: &[tidings_domain::job::Job], what: &str) 
 #[tokio::test]
 async fn a_fault_in_the_fast_lane_leaves_the_work_to_the_schedule() {
     for fault in PASSING {
-        for (operation, after) in FAST {
+        for (operation, after) in FAST.into_iter().filter(|place| happens(fault, place.0)) {
             let what = format!("{fault:?} of {operation} {after}");
             let world = World::new().await;
             let jobs = world.accept_many(JOBS).await;
@@ -69,7 +67,7 @@ async fn a_fault_in_the_fast_lane_leaves_the_work_to_the_schedule() {
 #[tokio::test]
 async fn a_fault_in_the_slow_lane_leaves_the_work_to_the_next_run() {
     for fault in PASSING {
-        for (operation, after) in SLOW {
+        for (operation, after) in SLOW.into_iter().filter(|place| happens(fault, place.0)) {
             let what = format!("{fault:?} of {operation} {after}");
             let world = World::new().await;
             let jobs = world.accept_many(JOBS).await;
@@ -107,7 +105,8 @@ async fn a_short_disturbance_is_not_noticed() {
 #[tokio::test]
 async fn a_run_that_cannot_look_on_finishes_what_it_started() {
     let world = World::new().await;
-    let jobs = world.accept_many(20).await;
+    // As many as one destination may have at once: all are started at the first look.
+    let jobs = world.accept_many(16).await;
     world.clock.advance(GRACE);
     // Not the jobs' own queries: those of the agenda after the first look.
     world.table.faults().inject(Rule::new(Fault::Throttled).on("Query").containing("DUE#").after(32));

@@ -16,6 +16,7 @@ use tidings_egress::Egress;
 use tidings_harness::{Changes, Function, Plan, Providers, Receiver, Table, TestClock};
 use tidings_store::job::{Accepted, StoredJob};
 use tidings_telemetry::metric::Metrics;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
 
@@ -34,30 +35,51 @@ pub(crate) const DELAY: Duration = Duration::from_secs(60);
 /// Longer than any claim lasts.
 pub(crate) const CLAIM: Duration = Duration::from_secs(60);
 
+/// Tests that keep the machine busy have it to themselves: others look at the time.
+static MACHINE: RwLock<()> = RwLock::const_new(());
+
+/// A share of the machine, or all of it.
+enum Machine {
+    Shared { _guard: RwLockReadGuard<'static, ()> },
+    Whole { _guard: RwLockWriteGuard<'static, ()> },
+}
+
 pub(crate) struct World {
     pub(crate) table: Table,
     pub(crate) providers: Providers,
     pub(crate) receiver: Receiver,
     pub(crate) clock: TestClock,
     changes: Changes,
+    _machine: Machine,
 }
 
 /// What a test may want otherwise.
+#[derive(Clone, Copy)]
 pub(crate) struct Wishes {
     pub(crate) schedule: &'static str,
     pub(crate) patience: Duration,
+    pub(crate) fast_patience: Duration,
     pub(crate) stay: Duration,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { schedule: "60x3", patience: PATIENCE, stay: processor::STAY }
+        Self { schedule: "60x3", patience: PATIENCE, fast_patience: FAST_PATIENCE, stay: processor::STAY }
     }
 }
 
 impl World {
     /// Everything is healthy.
     pub(crate) async fn new() -> Self {
+        Self::on(Machine::Shared { _guard: MACHINE.read().await }).await
+    }
+
+    /// The same, while no other test runs.
+    pub(crate) async fn alone() -> Self {
+        Self::on(Machine::Whole { _guard: MACHINE.write().await }).await
+    }
+
+    async fn on(machine: Machine) -> Self {
         let table = Table::start().await;
         let changes = table.changes();
         Self {
@@ -66,6 +88,7 @@ impl World {
             providers: Providers::healthy().await,
             receiver: Receiver::start(Plan::status(200)).await,
             clock: TestClock::running(),
+            _machine: machine,
         }
     }
 
@@ -75,7 +98,7 @@ impl World {
     }
 
     pub(crate) fn processor_with(&self, wishes: Wishes) -> Processor {
-        let Wishes { schedule, patience, stay } = wishes;
+        let Wishes { schedule, patience, fast_patience, stay } = wishes;
         let allow = vec!["127.0.0.0/8".parse().unwrap()];
         Processor::new(Options {
             store: self.table.faulty_store().clone(),
@@ -86,7 +109,7 @@ impl World {
             service_endpoint: self.providers.endpoint().parse().unwrap(),
             job_retry_schedule: schedule.parse::<RetrySchedule>().unwrap(),
             request_timeout: patience,
-            fast_request_timeout: FAST_PATIENCE.min(patience),
+            fast_request_timeout: fast_patience.min(patience),
             stay,
         })
     }

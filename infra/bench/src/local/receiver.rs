@@ -1,6 +1,7 @@
 //! Takes callbacks, and notes when each came.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -62,10 +63,12 @@ async fn take(State(arrivals): State<Arc<Mutex<Arrivals>>>, headers: HeaderMap, 
     drop(body);
     let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     let mut arrivals = lock(&arrivals);
-    if arrivals.first.contains_key(&id) {
-        arrivals.repeated += 1;
-    } else {
-        arrivals.first.insert(id, now);
+    let arrivals = &mut *arrivals;
+    match arrivals.first.entry(id) {
+        Entry::Occupied(_) => arrivals.repeated += 1,
+        Entry::Vacant(first) => {
+            first.insert(now);
+        }
     }
 }
 

@@ -21,13 +21,7 @@ pub struct HttpRequest {
 impl HttpRequest {
     /// One without a body.
     pub fn new(method: &str, path: &str) -> Self {
-        Self {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: None,
-        }
+        Self { method: method.to_owned(), path: path.to_owned(), query: Vec::new(), headers: Vec::new(), body: None }
     }
 
     /// A `GET`.

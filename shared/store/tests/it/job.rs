@@ -164,3 +164,12 @@ async fn what_ended_expires_with_its_records_and_what_is_reopened_does_not() {
     let _ = store.complete_job(&job(0), &claim, at(61)).await.unwrap();
     assert_eq!(expiring().await, 3);
 }
+
+#[tokio::test]
+async fn a_next_try_at_the_very_time_of_the_claim_is_a_millisecond_later() {
+    let store = store().await;
+    let _ = store.create_job(&job(0), None).await.unwrap();
+    let claim = claim_only(&store, at(30)).await;
+    assert_eq!(store.postpone_job(&job(0), &claim, "500", claim.until, at(31)).await.unwrap(), Finished::Written);
+    assert_eq!(all_due(&store, at(10_000)).await.len(), 1);
+}
