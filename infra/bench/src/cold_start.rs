@@ -3,6 +3,7 @@
 //! That is what a function adds to a request that finds no warm environment, on top of what Lambda itself takes. A function
 //! with a table has built its client and opened the connection by then.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,7 +11,7 @@ use tidings_harness::{Function, Table};
 
 use crate::report::{Grid, section};
 use crate::sample::Sample;
-use crate::{BASELINE, HTTP_FUNCTIONS, Options, function};
+use crate::{BASELINE, FUNCTIONS, HTTP_FUNCTIONS, Options, function};
 
 /// The aim for HTTP functions, as a multiple of the baseline.
 const AIM: f64 = 1.5;
@@ -18,21 +19,36 @@ const AIM: f64 = 1.5;
 /// Starts of each binary in a full run.
 const STARTS: usize = 30;
 
+/// Functions that build a TLS client while they start.
+const WITH_TLS: [&str; 3] = ["intake", "api", "processor"];
+
+/// Where Linux distributions keep all certificate roots in one file.
+const BUNDLES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
+
 /// Measures every function.
 pub async fn run(options: &Options) -> anyhow::Result<String> {
     let table = Table::start().await;
-    let mut functions = vec![function(&options.binary(BASELINE)?, "http://127.0.0.1:9/").table(&table)];
-    for name in crate::FUNCTIONS {
-        functions.push(function(&options.binary(name)?, "http://127.0.0.1:9/").table(&table));
+    let plain = |name| anyhow::Ok(function(&options.binary(name)?, "http://127.0.0.1:9/").table(&table));
+    let mut labels = vec![format!("`{BASELINE}`")];
+    let mut functions = vec![plain(BASELINE)?];
+    for name in FUNCTIONS {
+        labels.push(format!("`{name}`"));
+        functions.push(plain(name)?);
+    }
+    if let Some(bundle) = BUNDLES.iter().find(|file| Path::new(file).is_file()) {
+        for name in WITH_TLS {
+            labels.push(format!("`{name}`, roots from one file"));
+            functions.push(plain(name)?.env("SSL_CERT_FILE", *bundle));
+        }
     }
     let starts = options.scaled(STARTS);
     let times = compare(&functions, starts).await?;
     let baseline = times.first().context("there is a baseline")?;
     let mut grid = Grid::new(&["binary", "ms", "to hello", "aim"]);
-    for (function, sample) in functions.iter().zip(&times) {
+    for ((label, function), sample) in labels.into_iter().zip(&functions).zip(&times) {
         let is_http = HTTP_FUNCTIONS.contains(&function.name());
         grid.row([
-            format!("`{}`", function.name()),
+            label,
             sample.spread(1).to_string(),
             format!("{:.2}", sample.median() / baseline.median()),
             if is_http { format!("{AIM}") } else { String::new() },
@@ -44,7 +60,10 @@ pub async fn run(options: &Options) -> anyhow::Result<String> {
          and opened its connection by then (to the embedded engine over HTTP on loopback: no TLS, no network). The files \
          are in the page cache."
     );
-    Ok(section("Cold start", &before, &grid, ""))
+    let after = "Building a TLS client reads the machine's certificate roots: the bundle, and every file of the folder beside it, \
+                 unless `SSL_CERT_FILE` names one file. The table's client does so once, and the way out of `processor` \
+                 once more. How many files there are is the machine's matter.";
+    Ok(section("Cold start", &before, &grid, after))
 }
 
 /// Starts each function `starts` times, in turns, and tells how long each took, in milliseconds.

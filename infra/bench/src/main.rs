@@ -89,8 +89,9 @@ async fn all(options: &Options) -> anyhow::Result<String> {
          least and the most in brackets. What is compared was measured in turns in one run, so ratios say more than \
          figures: they hold on other machines, too, where the figures do not.\n\n\
          {machine}\n\
-         - Load average when it started and after each part: {loads}. Two of these are the benchmark's own while it runs; \
-         more is noise from other programs, which widens the ranges.\n\
+         - Load average when it started and after each part: {loads}. The benchmark \
+         keeps its machine's cores busy by itself in parts; what is above their number is other programs, which \
+         widens the ranges.\n\
          {sections}",
         date = machine::today(),
         machine = machine::describe(&options.binaries),

@@ -144,3 +144,25 @@ fn debug_shows_neither_headers_nor_bodies_nor_queries() {
     assert!(!format!("{request:?}").contains("secret"));
     assert!(!format!("{:?}", asking_for(Some("secret"))).contains("secret"));
 }
+
+#[test]
+fn a_user_agent_that_is_no_header_value_is_refused_at_once() {
+    let options = tidings_egress::Options { user_agent: "two\nlines".to_owned(), ..Default::default() };
+    assert!(tidings_egress::Egress::new(options).is_err());
+}
+
+#[tokio::test]
+async fn a_client_that_was_prepared_sends_like_one_that_was_not() {
+    let server = Server::start(async |mut stream| {
+        while read_head(&mut stream).await.is_some() {
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        }
+    })
+    .await;
+    let egress = egress();
+    egress.prepare().unwrap();
+    egress.prepare().unwrap();
+    for _ in 0..2 {
+        assert_eq!(egress.send(get(server.url("/"))).await.unwrap().status, StatusCode::NO_CONTENT);
+    }
+}
