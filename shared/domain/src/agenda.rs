@@ -17,18 +17,33 @@ pub const SHARDS: u8 = 16;
 /// Kinds of work, in alphabetical order. The processor's lanes know them only by its table of handlers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
+    /// Make one more attempt to deliver a message to an endpoint.
+    Delivery,
+    /// Remove a message's payload: its retention is over.
+    Expunge,
     /// Collect a job's data from its providers and call back.
     Job,
+    /// Send a message to every endpoint that wants it.
+    Message,
+    /// Remove what a deleted application owned.
+    Purge,
+    /// Go on with a background task.
+    Task,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 1] = [Self::Job];
+    pub const ALL: [Self; 6] = [Self::Delivery, Self::Expunge, Self::Job, Self::Message, Self::Purge, Self::Task];
 
     /// What the table calls it.
     pub const fn code(self) -> &'static str {
         match self {
+            Self::Delivery => "delivery",
+            Self::Expunge => "expunge",
             Self::Job => "job",
+            Self::Message => "message",
+            Self::Purge => "purge",
+            Self::Task => "task",
         }
     }
 }
@@ -121,6 +136,8 @@ pub struct Entry {
     /// The origin that the work sends to: known without reading the record, so that a dead destination
     /// cannot hold up a run.
     pub destination: Option<String>,
+    /// What a kind of work has to remember from one try to the next: where it stopped, or who asked for it.
+    pub note: Option<String>,
 }
 
 #[cfg(test)]

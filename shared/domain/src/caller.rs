@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ApplicationId, OrganizationId};
+use crate::names::FeatureFlag;
 
 /// Somebody with a valid credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,18 +16,23 @@ pub struct Caller {
     pub role: Role,
     /// Of a platform's organizations, those that a `user` belongs to.
     pub organizations: Vec<String>,
+    /// Which event types with a flag an application's token shows; the organization sees all of them.
+    pub feature_flags: Vec<FeatureFlag>,
 }
 
 impl Caller {
     /// Whether this caller may hand out a credential for `other`: one that can do no more than its own.
     pub fn may_grant(&self, other: &Self) -> bool {
         let scope = self.scope == Scope::Organization || self.scope == other.scope;
+        // An application's credential shows no more than the one that it was made with.
+        let flags = self.scope == Scope::Organization
+            || other.feature_flags.iter().all(|flag| self.feature_flags.contains(flag));
         let people = match (self.role, other.role) {
             (Role::Admin, _) => true,
             (Role::User, Role::Admin) => false,
             (Role::User, Role::User) => other.organizations.iter().all(|name| self.organizations.contains(name)),
         };
-        self.organization == other.organization && scope && people
+        self.organization == other.organization && scope && flags && people
     }
 }
 
@@ -61,6 +67,7 @@ mod tests {
             scope: Scope::Organization,
             role,
             organizations: organizations.iter().map(ToString::to_string).collect(),
+            feature_flags: Vec::new(),
         }
     }
 
@@ -77,6 +84,9 @@ mod tests {
         assert!(user.may_grant(&narrow) && narrow.may_grant(&narrow));
         assert!(!narrow.may_grant(&user));
         assert!(!narrow.may_grant(&Caller { scope: application(2), ..user.clone() }));
+        let flagged = Caller { feature_flags: vec!["beta".parse().unwrap()], ..narrow.clone() };
+        assert!(user.may_grant(&flagged) && flagged.may_grant(&flagged) && flagged.may_grant(&narrow));
+        assert!(!narrow.may_grant(&flagged));
         let organization = OrganizationId::new(Timestamp::from_millis(1), [9; 15]);
         assert!(!caller(Role::Admin, &[]).may_grant(&Caller { organization, ..user }));
     }

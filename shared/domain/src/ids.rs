@@ -36,6 +36,12 @@ macro_rules! ids {
             pub fn new(now: Timestamp, random: [u8; RANDOM_BYTES]) -> Self {
                 Self(ksuid(now, random))
             }
+
+            /// The least id that a thing made at this time can have: where lists by time begin and end. Ids count time
+            /// in steps of four milliseconds.
+            pub fn least_at(at: Timestamp) -> Self {
+                Self(ksuid(at, [0; RANDOM_BYTES]))
+            }
         }
 
         impl fmt::Display for $name {
@@ -78,8 +84,16 @@ ids! {
     ApiKeyId = "key_";
     /// An application of an organization.
     ApplicationId = "app_";
+    /// An attempt to deliver a message to an endpoint.
+    AttemptId = "atmpt_";
+    /// Work in the background that somebody asked for.
+    BackgroundTaskId = "qtask_";
+    /// An endpoint of an application.
+    EndpointId = "ep_";
     /// An asynchronous job.
     JobId = "job_";
+    /// A message of an application.
+    MessageId = "msg_";
     /// An organization: the tenant.
     OrganizationId = "org_";
 }

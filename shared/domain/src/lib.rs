@@ -6,14 +6,27 @@
 
 pub mod agenda;
 pub mod api_key;
+pub mod application;
+pub mod attempt;
+pub mod background_task;
 pub mod caller;
+pub mod delivery;
+pub mod endpoint;
+pub mod endpoint_headers;
+pub mod event_type;
 pub mod idempotency;
 pub mod ids;
 pub mod job;
+pub mod message;
+pub mod metadata;
+pub mod names;
+pub mod operational;
 pub mod page;
+pub mod patch;
 pub mod retry;
 pub mod signature;
 pub mod time;
+pub mod token;
 pub mod webhook_url;
 
 pub use time::Timestamp;

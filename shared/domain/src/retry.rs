@@ -7,6 +7,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetrySchedule(Vec<Duration>);
 
+/// Most that a receiver's `Retry-After` can ask for.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
+
 /// Most tries that a schedule may ask for.
 pub const MAX_DELAYS: usize = 10_000;
 
@@ -27,6 +30,24 @@ impl RetrySchedule {
     pub fn delay_after(&self, tries: u32) -> Option<Duration> {
         let index = usize::try_from(tries.checked_sub(1)?).ok()?;
         self.0.get(index).copied()
+    }
+
+    /// The same, up to 20 % earlier or later, and never before the receiver's `Retry-After`. `random` is a fresh number;
+    /// without it, everything that failed together would come back together.
+    pub fn jittered_delay_after(&self, tries: u32, retry_after: Option<Duration>, random: u32) -> Option<Duration> {
+        let delay = self.delay_after(tries)?;
+        let factor = 0.8 + 0.4 * f64::from(random) / f64::from(u32::MAX);
+        Some(delay.mul_f64(factor).max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
+    }
+
+    /// The delays in seconds, separated by commas; what [`FromStr`] reads.
+    pub fn to_text(&self) -> String {
+        self.0.iter().map(|delay| delay.as_secs().to_string()).collect::<Vec<_>>().join(",")
+    }
+
+    /// The delays.
+    pub fn delays(&self) -> &[Duration] {
+        &self.0
     }
 
     /// Tries in all, the first included.
@@ -76,6 +97,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn jitter_stays_within_a_fifth_and_never_before_retry_after(
+            seconds in 1_u64..100_000, random: u32, after in prop::option::of(0_u64..200_000),
+        ) {
+            let schedule = RetrySchedule::repeat(Duration::from_secs(seconds), 1);
+            let after = after.map(Duration::from_secs);
+            let delay = schedule.jittered_delay_after(1, after, random).unwrap();
+            let least = Duration::from_secs(seconds).mul_f64(0.7999).max(after.unwrap_or_default().min(MAX_RETRY_AFTER));
+            let most = Duration::from_secs(seconds).mul_f64(1.2001).max(MAX_RETRY_AFTER.min(after.unwrap_or_default()));
+            prop_assert!(least <= delay && delay <= most, "{delay:?}");
+            prop_assert_eq!(schedule.to_text().parse::<RetrySchedule>(), Ok(schedule));
+        }
+
         #[test]
         fn no_text_makes_a_schedule_without_end(text in "[0-9x, ]{0,30}") {
             if let Ok(schedule) = text.parse::<RetrySchedule>() {

@@ -1,4 +1,9 @@
-//! Signing by the Standard Webhooks scheme: `v1,` and the base64 of HMAC-SHA256 over `<id>.<timestamp>.<body>`.
+//! Signing by the Standard Webhooks scheme, over `<id>.<timestamp>.<body>`: `v1,` and the base64 of HMAC-SHA256, or
+//! `v1a,` and the base64 of an Ed25519 signature.
+
+mod ed25519;
+mod endpoint_keys;
+mod signing_key;
 
 use std::fmt;
 
@@ -9,6 +14,10 @@ use sha2::Sha256;
 
 use crate::Timestamp;
 use crate::ids::OrganizationId;
+
+pub use ed25519::{Ed25519Key, PRIVATE_PREFIX, PUBLIC_PREFIX};
+pub use endpoint_keys::{EndpointKeys, Grace, GraceError, MAX_OLD_KEYS, OldKey, SealedTextError, TooManyOldKeys};
+pub use signing_key::{SigningKey, SigningKeyError};
 
 /// What a symmetric secret starts with when it is shown.
 pub const PREFIX: &str = "whsec_";
@@ -23,6 +32,14 @@ pub struct SigningSecret(Vec<u8>);
 pub struct SigningSecretError;
 
 impl SigningSecret {
+    /// How many random bytes a new secret is made of: as many as the receivers' libraries expect.
+    pub const RANDOM_BYTES: usize = 24;
+
+    /// A new secret; `random` must be fresh random bytes.
+    pub fn generate(random: [u8; Self::RANDOM_BYTES]) -> Self {
+        Self(random.to_vec())
+    }
+
     /// The secret with which an organization's job callbacks are signed. It is derived from the service's own
     /// secret, so that it needs no read and no storage, and two organizations never share one.
     pub fn for_job_callbacks(service_secret: &[u8], organization: OrganizationId) -> Self {
@@ -40,18 +57,18 @@ impl SigningSecret {
         let mac = hmac(&self.0, &[id.as_bytes(), b".", seconds.as_bytes(), b".", body]);
         format!("v1,{}", BASE64_STANDARD.encode(mac))
     }
+
+    /// From base64 without a prefix.
+    fn from_base64(text: &str) -> Option<Self> {
+        BASE64_STANDARD.decode(text).ok().filter(|bytes| (24..=75).contains(&bytes.len())).map(Self)
+    }
 }
 
 impl TryFrom<&str> for SigningSecret {
     type Error = SigningSecretError;
 
     fn try_from(text: &str) -> Result<Self, SigningSecretError> {
-        let bytes = text
-            .strip_prefix(PREFIX)
-            .and_then(|rest| BASE64_STANDARD.decode(rest).ok())
-            .filter(|bytes| (24..=75).contains(&bytes.len()))
-            .ok_or(SigningSecretError)?;
-        Ok(Self(bytes))
+        text.strip_prefix(PREFIX).and_then(Self::from_base64).ok_or(SigningSecretError)
     }
 }
 
