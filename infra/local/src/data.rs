@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tidings_domain::ids::OrganizationId;
-use tidings_runtime::settings::Secret;
+use tidings_runtime::settings::{EncryptionKeys, Secret};
 use tidings_runtime::{Clock, Settings, random};
 
 /// Where a local service keeps its data when nobody says otherwise.
@@ -21,6 +21,8 @@ pub(crate) struct Folder(PathBuf);
 pub(crate) struct Identity {
     /// Signs tokens.
     pub(crate) secret: Secret,
+    /// What endpoints' secrets and headers are sealed with. Without it they cannot be read again.
+    pub(crate) encryption_keys: EncryptionKeys,
     /// The organization that the banner's token is for.
     pub(crate) organization: OrganizationId,
 }
@@ -41,14 +43,19 @@ impl Folder {
         self.0.join("tidings.db")
     }
 
-    /// The secret and organization: the settings' where they name them, else made at first use and kept.
+    /// The secrets and organization: the settings' where they name them, else made at first use and kept.
     pub(crate) fn identity(&self, settings: &Settings) -> anyhow::Result<Identity> {
         let secret = match &settings.jwt_secret {
             Some(secret) => secret.clone(),
             None => self.kept("jwt-secret", new_secret)?.parse().context("the data folder's jwt-secret")?,
         };
+        let encryption_keys = match &settings.encryption_keys {
+            Some(keys) => keys.clone(),
+            None => self.kept("encryption-key", new_secret)?.parse().context("the data folder's encryption-key")?,
+        };
         let organization = self.kept("organization", || new_organization().to_string())?;
-        Ok(Identity { secret, organization: organization.parse().context("the data folder's organization")? })
+        let organization = organization.parse().context("the data folder's organization")?;
+        Ok(Identity { secret, encryption_keys, organization })
     }
 
     /// Notes where the running service answers, for the other commands.
@@ -91,7 +98,11 @@ pub(crate) fn passing_identity(settings: &Settings) -> anyhow::Result<Identity> 
         Some(secret) => secret.clone(),
         None => new_secret().parse()?,
     };
-    Ok(Identity { secret, organization: new_organization() })
+    let encryption_keys = match &settings.encryption_keys {
+        Some(keys) => keys.clone(),
+        None => new_secret().parse()?,
+    };
+    Ok(Identity { secret, encryption_keys, organization: new_organization() })
 }
 
 fn new_secret() -> String {
@@ -100,4 +111,39 @@ fn new_secret() -> String {
 
 fn new_organization() -> OrganizationId {
     OrganizationId::new(Clock::system().now(), random::bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use tidings_runtime::settings::Defaults;
+
+    use super::*;
+
+    fn settings(encryption_key: Option<&str>) -> Settings {
+        let value = |name: &str| encryption_key.filter(|_| name == "TIDINGS_ENCRYPTION_KEY").map(str::to_owned);
+        Settings::read(Defaults::Local, value).unwrap()
+    }
+
+    #[test]
+    fn the_encryption_key_is_made_once_and_only_its_owner_may_read_it() {
+        let place = tempfile::tempdir().unwrap();
+        let keys = || Folder::open(place.path()).unwrap().identity(&settings(None)).unwrap().encryption_keys;
+        let made = keys();
+        assert_eq!(keys(), made);
+        assert_ne!(passing_identity(&settings(None)).unwrap().encryption_keys, made);
+        let file = fs::metadata(place.path().join("encryption-key")).unwrap();
+        assert_eq!((file.len(), file.permissions().mode() & 0o777), (64, 0o600));
+    }
+
+    #[test]
+    fn a_key_of_the_settings_goes_before_that_of_the_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(place.path()).unwrap();
+        let given = "a key from outside that is long enough";
+        let identity = folder.identity(&settings(Some(given))).unwrap();
+        assert_eq!(identity.encryption_keys.first().as_bytes(), given.as_bytes());
+        assert!(!place.path().join("encryption-key").exists());
+    }
 }

@@ -22,6 +22,9 @@ pub struct Settings {
     pub jwt_public_key: Option<String>,
     /// `TIDINGS_JWKS`: a JSON Web Key Set; tokens signed by one of its keys are accepted, too.
     pub jwks: Option<String>,
+    /// `TIDINGS_ENCRYPTION_KEY`: what endpoints' secrets and headers are sealed with. Several are separated by commas: the
+    /// first seals, all open.
+    pub encryption_keys: Option<EncryptionKeys>,
     /// `SERVICE_ENDPOINT`: the providers API; a provider's id is appended.
     pub service_endpoint: Option<Url>,
     /// `PROVIDERS`: the providers that a job may ask.
@@ -30,6 +33,8 @@ pub struct Settings {
     pub failure_probability: f64,
     /// `JOB_RETRY_SCHEDULE`: delays between the tries of a job.
     pub job_retry_schedule: RetrySchedule,
+    /// `RETRY_SCHEDULE`: delays between the attempts of a message at an endpoint that has no schedule of its own.
+    pub retry_schedule: RetrySchedule,
     /// `REQUEST_TIMEOUT_MS`: the longest that a whole outbound request may take.
     pub request_timeout: Duration,
     /// `EGRESS_ALLOW`: networks that outbound requests may reach although private.
@@ -39,6 +44,9 @@ pub struct Settings {
     /// `RUST_LOG`: which events are logged.
     pub log_filter: String,
 }
+
+/// Seven attempts after the first one, the last of them 27 hours and 35 minutes after it.
+const RETRY_SCHEDULE: &str = "5,300,1800,7200,18000,36000,36000";
 
 /// What holds where a variable is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +90,41 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The secrets that the vault derives its keys from, at least one. `Debug` does not show them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncryptionKeys {
+    first: Secret,
+    others: Vec<Secret>,
+}
+
+impl EncryptionKeys {
+    /// The one that seals.
+    pub fn first(&self) -> &Secret {
+        &self.first
+    }
+
+    /// All that open, the one that seals first.
+    pub fn iter(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
+impl FromStr for EncryptionKeys {
+    type Err = EncryptionKeyTooShort;
+
+    fn from_str(text: &str) -> Result<Self, EncryptionKeyTooShort> {
+        let (first, rest) = text.split_once(',').map_or((text, None), |(first, rest)| (first, Some(rest)));
+        let parse = |text: &str| text.trim().parse().map_err(|SecretTooShort| EncryptionKeyTooShort);
+        let others = rest.into_iter().flat_map(|rest| rest.split(',')).map(parse).collect::<Result<_, _>>()?;
+        Ok(Self { first: parse(first)?, others })
+    }
+}
+
+/// An encryption key that could be guessed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("each key must be at least {} bytes long; several are separated by commas", Secret::MIN_BYTES)]
+pub struct EncryptionKeyTooShort;
+
 /// Every fault of the settings: a line for each, naming the variable but never showing a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
@@ -104,6 +147,7 @@ impl Settings {
             jwt_secret: reader.optional("TIDINGS_JWT_SECRET", str::parse),
             jwt_public_key: reader.lookup("TIDINGS_JWT_PUBLIC_KEY"),
             jwks: reader.lookup("TIDINGS_JWKS"),
+            encryption_keys: reader.optional("TIDINGS_ENCRYPTION_KEY", str::parse),
             service_endpoint: reader.optional("SERVICE_ENDPOINT", parse_endpoint),
             providers: reader
                 .optional("PROVIDERS", parse_providers)
@@ -112,6 +156,9 @@ impl Settings {
             job_retry_schedule: reader
                 .optional("JOB_RETRY_SCHEDULE", str::parse)
                 .unwrap_or_else(|| RetrySchedule::repeat(Duration::from_mins(1), 24 * 60)),
+            retry_schedule: reader
+                .optional("RETRY_SCHEDULE", str::parse)
+                .unwrap_or_else(|| RETRY_SCHEDULE.parse().expect("the default is a schedule")),
             request_timeout: reader
                 .optional("REQUEST_TIMEOUT_MS", |text| parse_bounded(text, 100, 30_000))
                 .map_or(Duration::from_secs(15), Duration::from_millis),
@@ -194,6 +241,7 @@ mod tests {
         let settings = read(Defaults::Deployed, &[]).unwrap();
         assert_eq!(settings.job_retry_schedule.max_tries(), 1441);
         assert_eq!((settings.grace.as_secs(), settings.request_timeout.as_secs()), (30, 15));
+        assert_eq!((settings.retry_schedule.max_tries(), settings.encryption_keys), (8, None));
     }
 
     #[test]
@@ -209,7 +257,9 @@ mod tests {
             Defaults::Deployed,
             &[
                 ("TIDINGS_JWT_SECRET", "hunter2"),
+                ("TIDINGS_ENCRYPTION_KEY", "correct horse"),
                 ("SERVICE_ENDPOINT", "http://example.com/providers"),
+                ("RETRY_SCHEDULE", "later"),
                 ("FAILURE_PROBABILITY", "2"),
                 ("JOB_RETRY_SCHEDULE", "soon"),
                 ("REQUEST_TIMEOUT_MS", "1"),
@@ -219,13 +269,27 @@ mod tests {
         )
         .unwrap_err();
         let text = error.to_string();
-        assert_eq!(text.lines().count(), 7, "{text}");
-        assert!(!text.contains("hunter2"));
+        assert_eq!(text.lines().count(), 9, "{text}");
+        assert!(!text.contains("hunter2") && !text.contains("correct horse"));
     }
 
     #[test]
     fn a_secret_is_not_shown_by_debug() {
-        let settings = read(Defaults::Local, &[("TIDINGS_JWT_SECRET", &"s3cret".repeat(6))]).unwrap();
+        let secret = "s3cret".repeat(6);
+        let variables = [("TIDINGS_JWT_SECRET", secret.as_str()), ("TIDINGS_ENCRYPTION_KEY", &secret)];
+        let settings = read(Defaults::Local, &variables).unwrap();
+        assert!(settings.jwt_secret.is_some() && settings.encryption_keys.is_some());
         assert!(!format!("{settings:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn of_several_encryption_keys_the_first_one_seals() {
+        let (one, two) = ("1".repeat(32), "2".repeat(32));
+        let keys: EncryptionKeys = format!("{one}, {two}").parse().unwrap();
+        assert_eq!(keys.first().as_bytes(), one.as_bytes());
+        assert_eq!(keys.iter().map(Secret::as_bytes).collect::<Vec<_>>(), [one.as_bytes(), two.as_bytes()]);
+        for faulty in [format!("{one},"), format!("{one},short"), format!(",{one}"), "short".to_owned()] {
+            assert_eq!(faulty.parse::<EncryptionKeys>(), Err(EncryptionKeyTooShort), "{faulty}");
+        }
     }
 }
