@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, EntryKey};
 
+use crate::batch::Write;
 use crate::expression::{Item, item, s};
 use crate::transaction::Outcome;
 use crate::{DecodeError, Store, StoreError, keys};
@@ -28,6 +29,15 @@ pub enum Finished {
     Written,
     /// Somebody else took the entry over, or finished the work: nothing was written.
     Lost,
+}
+
+/// Who may start on an entry first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starts {
+    /// The fast lane, at once: the entry itself owes its work, and the table's stream brings it.
+    AtOnce,
+    /// The schedule, when the entry is due.
+    WhenDue,
 }
 
 /// A page of one shard.
@@ -54,13 +64,15 @@ struct EntryItem {
     tries: u32,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     destination: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    note: Option<String>,
 }
 
 /// An entry as it is stored.
 pub(crate) fn entry_item(entry: &Entry) -> Item {
-    let Entry { key, tries, destination } = entry;
-    let keys::Key { pk, sk } = keys::agenda(key);
-    item(&EntryItem { pk, sk, entity: "agenda".to_owned(), v: 1, tries: *tries, destination: destination.clone() })
+    let Entry { key, tries, destination, note } = entry.clone();
+    let keys::Key { pk, sk } = keys::agenda(&key);
+    item(&EntryItem { pk, sk, entity: "agenda".to_owned(), v: 1, tries, destination, note })
 }
 
 fn read_entry(stored: Item) -> Result<Entry, Option<keys::Key>> {
@@ -70,8 +82,8 @@ fn read_entry(stored: Item) -> Result<Entry, Option<keys::Key>> {
     };
     let key = key_of(&stored);
     let read = serde_dynamo::from_item::<_, EntryItem>(stored).ok();
-    let entry = read.and_then(|EntryItem { pk: _, sk, entity: _, v: _, tries, destination }| {
-        Some(Entry { key: keys::parse_agenda(&sk)?, tries, destination })
+    let entry = read.and_then(|EntryItem { pk: _, sk, entity: _, v: _, tries, destination, note }| {
+        Some(Entry { key: keys::parse_agenda(&sk)?, tries, destination, note })
     });
     entry.ok_or(key)
 }
@@ -140,7 +152,7 @@ impl Store {
     /// Takes an entry by moving it to `until`. `None` if it is not where it was: somebody else has it, or it is done.
     pub async fn claim(&self, entry: &Entry, until: Timestamp) -> Result<Option<Claim>, StoreError> {
         let key = EntryKey { due: until, work: entry.key.work.clone() };
-        let moved = Entry { key, tries: entry.tries + 1, destination: entry.destination.clone() };
+        let moved = Entry { key, tries: entry.tries + 1, ..entry.clone() };
         let actions = vec![self.take(&keys::agenda(&entry.key))?, self.create(entry_item(&moved))?];
         match self.transact(actions).await {
             Ok(Outcome::Written) => Ok(Some(Claim { entry: moved, until })),
@@ -150,11 +162,24 @@ impl Store {
         }
     }
 
-    /// Takes an entry off without a result: its record does not exist, so its request was never answered.
-    pub async fn drop_entry(&self, key: &EntryKey) -> Result<(), StoreError> {
-        let key = keys::agenda(key).attributes();
-        self.client.delete_item().table_name(&*self.table).set_key(Some(key)).send().await?;
-        Ok(())
+    /// Puts entries on the agenda. One that stands there already is the same afterwards.
+    pub async fn put_entries(&self, entries: &[Entry], starts: Starts) -> Result<(), StoreError> {
+        let writes = entries.iter().map(|entry| Write::put(starting(entry, starts)));
+        self.write(writes.collect::<Result<_, _>>()?).await
+    }
+
+    /// Takes an entry off, wherever its work stands: what it says is written, or its record does not exist.
+    pub async fn take_off(&self, entry: &EntryKey) -> Result<(), StoreError> {
+        self.write(vec![Write::delete(keys::agenda(entry))?]).await
+    }
+
+    /// Puts claimed work off: its entry stands where `next` says, and with what `next` says.
+    pub async fn postpone(&self, claim: &Claim, next: &Entry) -> Result<Finished, StoreError> {
+        let actions = vec![self.take(&keys::agenda(&claim.entry.key))?, self.create(entry_item(&apart(claim, next)))?];
+        Ok(match self.transact(actions).await? {
+            Outcome::Written => Finished::Written,
+            Outcome::Refused(_) => Finished::Lost,
+        })
     }
 
     /// Moves an entry that this version cannot read out of the way of the others, until `until`, whatever it holds.
@@ -218,4 +243,23 @@ pub(crate) fn owing(entry: &Entry) -> [(String, AttributeValue); 2] {
         (crate::OWED.to_owned(), AttributeValue::N(entry.key.due.as_millis().to_string())),
         (crate::WORK.to_owned(), s(keys::work(&entry.key.work))),
     ]
+}
+
+/// An entry as it is stored, with who may start on it.
+pub(crate) fn starting(entry: &Entry, starts: Starts) -> Item {
+    let mut stored = entry_item(entry);
+    if starts == Starts::AtOnce {
+        stored.extend(owing(entry));
+    }
+    stored
+}
+
+/// The next entry, a millisecond later if it would stand where the claimed one does: one transaction cannot delete and
+/// write the same item.
+pub(crate) fn apart(claim: &Claim, next: &Entry) -> Entry {
+    let mut next = next.clone();
+    if next.key == claim.entry.key {
+        next.key.due = next.key.due + std::time::Duration::from_millis(1);
+    }
+    next
 }

@@ -30,7 +30,8 @@ struct ApiKeyItem {
 
 fn api_key_item(key: &ApiKey) -> Item {
     let ApiKey { id, description, caller, hash, created_at } = key;
-    let Caller { organization, scope, role, organizations } = caller;
+    // A key has no flags: they are for tokens of the portal.
+    let Caller { organization, scope, role, organizations, feature_flags: _ } = caller;
     let keys::Key { pk, sk } = keys::api_key(hash);
     let index = keys::api_key_index(*organization, *id);
     item(&ApiKeyItem {
@@ -76,7 +77,7 @@ fn decode_api_key(stored: Item) -> Result<ApiKey, DecodeError> {
     Ok(ApiKey {
         id,
         description,
-        caller: Caller { organization, scope, role, organizations },
+        caller: Caller { organization, scope, role, organizations, feature_flags: Vec::new() },
         hash: ApiKeyHash::from_stored(hash.to_owned()),
         created_at: Timestamp::from_millis(created_at),
     })

@@ -5,13 +5,17 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 
+use crate::batch::Batch;
+use crate::cache::Cache;
 use crate::{StoreError, keys};
 
-/// The table. Clones share one client.
+/// The table. Clones share one client, one queue of writes and one cache.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(crate) client: Client,
     pub(crate) table: Arc<str>,
+    pub(crate) batch: Arc<Batch>,
+    pub(crate) cache: Arc<Cache>,
 }
 
 /// Where the table is.
@@ -26,7 +30,7 @@ pub struct Options {
 impl Store {
     /// The table of this name behind a client that somebody made.
     pub fn new(client: Client, table_name: &str) -> Self {
-        Self { client, table: table_name.into() }
+        Self { client, table: table_name.into(), batch: Arc::default(), cache: Arc::default() }
     }
 
     /// The table behind a client made from the AWS environment. It opens no connection yet.

@@ -70,10 +70,11 @@ impl Store {
 impl Repetition {
     /// What a key that is in use means for the request that came under it.
     pub(crate) fn of(stored: Item, request: &KeptAnswer) -> Result<Self, StoreError> {
-        let stored: IdempotencyItem =
-            serde_dynamo::from_item(stored).map_err(|error| DecodeError::new("idempotency", error))?;
-        let IdempotencyItem { fingerprint, status, location, body, .. } = stored;
+        // Before anything else: a message's reservation may stand here, which has no answer.
+        let fingerprint = stored.get("fingerprint").and_then(|text| text.as_s().ok()).cloned().unwrap_or_default();
         if Fingerprint::from_stored(fingerprint) == request.fingerprint {
+            let IdempotencyItem { status, location, body, .. } =
+                serde_dynamo::from_item(stored).map_err(|error| DecodeError::new("idempotency", error))?;
             Ok(Self::Same(Answer { status, location, body }))
         } else {
             Ok(Self::Other)

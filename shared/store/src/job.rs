@@ -13,7 +13,7 @@ use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_domain::idempotency::KeptAnswer;
 use tidings_domain::ids::{JobId, OrganizationId};
 use tidings_domain::job::{Job, JobStatus, ProviderId, ProviderRecord};
-use tidings_domain::page::{Page, PageLimit};
+use tidings_domain::page::{Page, PageLimit, Position};
 
 pub use self::item::from_image;
 use self::item::{decode_job, decode_record, job_item, record_item};
@@ -62,7 +62,7 @@ pub struct StoredJob {
 /// What a job owes from its beginning, or again: due when the fast lane's time is over.
 fn entry(job: &Job, due: Timestamp) -> Entry {
     let key = EntryKey { due, work: job.work() };
-    Entry { key, tries: 0, destination: Some(job.callback_url.origin()) }
+    Entry { key, tries: 0, destination: Some(job.callback_url.origin()), note: None }
 }
 
 impl Store {
@@ -130,23 +130,23 @@ impl Store {
         Ok(Some(StoredJob { job, records }))
     }
 
-    /// An organization's jobs, newest first, those older than `before`. One query for each status asked for, and
+    /// An organization's jobs, newest first, from a position on. One query for each status asked for, and
     /// a batch of reads; again only while all of a page is over and not yet deleted: an empty page that is not the
     /// last has no place to go on from, and who asks for all pages would start over for ever.
     pub async fn jobs(
         &self,
         organization: OrganizationId,
         status: Option<JobStatus>,
-        mut before: Option<JobId>,
+        mut from: Option<Position<JobId>>,
         limit: PageLimit,
         now: Timestamp,
     ) -> Result<Page<Job>, StoreError> {
         loop {
-            let (page, last) = self.page_of_jobs(organization, status, before, limit, now).await?;
+            let (page, last) = self.page_of_jobs(organization, status, from, limit, now).await?;
             if page.done || !page.data.is_empty() {
                 return Ok(page);
             }
-            before = last;
+            from = last;
         }
     }
 
@@ -155,45 +155,55 @@ impl Store {
         &self,
         organization: OrganizationId,
         status: Option<JobStatus>,
-        before: Option<JobId>,
+        from: Option<Position<JobId>>,
         limit: PageLimit,
         now: Timestamp,
-    ) -> Result<(Page<Job>, Option<JobId>), StoreError> {
+    ) -> Result<(Page<Job>, Option<Position<JobId>>), StoreError> {
         let statuses = status.map_or(JobStatus::ALL.to_vec(), |status| vec![status]);
         let one_more = limit.get() + 1;
-        let lists = statuses.iter().map(|status| self.job_ids(organization, *status, before, one_more));
+        let lists = statuses.iter().map(|status| self.job_ids(organization, *status, from, one_more));
         let mut ids = try_join_all(lists).await?.concat();
-        ids.sort_unstable_by(|left, right| right.cmp(left));
+        let back = matches!(from, Some(Position::Before(_)));
+        // The nearest first.
+        ids.sort_unstable_by(|left, right| if back { left.cmp(right) } else { right.cmp(left) });
         // A job whose status is just changing can be in two lists.
         ids.dedup();
         let done = ids.len() <= limit.get();
         ids.truncate(limit.get());
+        let last = ids.last().map(|last| if back { Position::Before(*last) } else { Position::After(*last) });
+        if back {
+            ids.reverse();
+        }
         let mut jobs = self.jobs_by_id(organization, &ids, now).await?;
         let data = ids.iter().filter_map(|id| jobs.remove(id));
         let data = data.filter(|job| status.is_none_or(|status| job.status == status)).collect();
-        Ok((Page { data, done }, ids.last().copied()))
+        Ok((Page { data, done }, last))
     }
 
     async fn job_ids(
         &self,
         organization: OrganizationId,
         status: JobStatus,
-        before: Option<JobId>,
+        from: Option<Position<JobId>>,
         limit: usize,
     ) -> Result<Vec<JobId>, StoreError> {
-        // `job_` and a character above every letter and digit.
-        let before = before.map_or_else(|| format!("{}~", JobId::PREFIX), |id| id.to_string());
+        let (condition, from, back) = match from {
+            // `job_` and a character above every letter and digit.
+            None => ("#pk = :pk AND #sk < :from", format!("{}~", JobId::PREFIX), false),
+            Some(Position::After(id)) => ("#pk = :pk AND #sk < :from", id.to_string(), false),
+            Some(Position::Before(id)) => ("#pk = :pk AND #sk > :from", id.to_string(), true),
+        };
         let answer = self
             .client
             .query()
             .table_name(&*self.table)
             .index_name(keys::INDEX)
-            .key_condition_expression("#pk = :pk AND #sk < :before")
+            .key_condition_expression(condition)
             .expression_attribute_names("#pk", keys::INDEX_PK)
             .expression_attribute_names("#sk", keys::INDEX_SK)
             .expression_attribute_values(":pk", s(keys::job_index_partition(organization, status)))
-            .expression_attribute_values(":before", s(before))
-            .scan_index_forward(false)
+            .expression_attribute_values(":from", s(from))
+            .scan_index_forward(back)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
             .await?;
@@ -263,11 +273,15 @@ impl Store {
         due: Timestamp,
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
-        let Claim { entry: Entry { key, tries, destination }, until: _ } = claim;
+        let Claim { entry: Entry { key, tries, destination, note }, until: _ } = claim;
         // One transaction cannot delete and write the same item, so the next time is never the time of the claim.
         let due = if due == key.due { due + Duration::from_millis(1) } else { due };
-        let next =
-            Entry { key: EntryKey { due, work: key.work.clone() }, tries: *tries, destination: destination.clone() };
+        let next = Entry {
+            key: EntryKey { due, work: key.work.clone() },
+            tries: *tries,
+            destination: destination.clone(),
+            note: note.clone(),
+        };
         let change = Change::new()
             .only_if("status", s(JobStatus::Pending.code()))
             .set("tries", n(job.tries + 1))

@@ -8,9 +8,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::{EntryKey, RecordName, Work};
 use tidings_domain::api_key::ApiKeyHash;
+use tidings_domain::attempt::{Attempt, AttemptStatus};
+use tidings_domain::delivery::Delivery;
 use tidings_domain::idempotency::IdempotencyKey;
-use tidings_domain::ids::{ApiKeyId, JobId, OrganizationId};
+use tidings_domain::ids::{
+    ApiKeyId, ApplicationId, AttemptId, BackgroundTaskId, EndpointId, JobId, MessageId, OrganizationId,
+};
 use tidings_domain::job::{JobStatus, ProviderId};
+use tidings_domain::names::{EventId, EventTypeName, Uid};
+use tidings_domain::token::TokenHash;
 
 /// The table's partition key.
 pub const PK: &str = "pk";
@@ -28,6 +34,15 @@ pub const TTL: &str = "expires_at";
 /// The sort key of a job; its providers' records stand beside it.
 pub(crate) const JOB: &str = "JOB";
 pub(crate) const PROVIDER: &str = "PROVIDER#";
+
+/// The sort key of an application; its endpoints and messages stand beside it.
+pub(crate) const APPLICATION: &str = "APP";
+pub(crate) const ENDPOINT: &str = "EP#";
+pub(crate) const MESSAGE: &str = "MSG#";
+pub(crate) const ATTEMPT: &str = "ATT#";
+
+/// Above every character of an id or a name: where a range of keys with one prefix ends.
+pub(crate) const END: &str = "~";
 
 /// The key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -95,6 +110,141 @@ pub(crate) fn api_key_index_partition(organization: OrganizationId) -> String {
     format!("{organization}#KEY")
 }
 
+/// An application.
+pub fn application(organization: OrganizationId, application: ApplicationId) -> Key {
+    Key::new(application_partition(organization, application), APPLICATION)
+}
+
+/// What an application, its endpoints and its messages have in common.
+pub(crate) fn application_partition(organization: OrganizationId, application: ApplicationId) -> String {
+    format!("{organization}/{application}")
+}
+
+/// An organization's applications, by age.
+pub fn application_index(organization: OrganizationId, application: ApplicationId) -> IndexKey {
+    IndexKey { pk: application_index_partition(organization), sk: application.to_string() }
+}
+
+pub(crate) fn application_index_partition(organization: OrganizationId) -> String {
+    format!("{organization}#APP")
+}
+
+/// The application that has a uid.
+pub fn application_uid(organization: OrganizationId, uid: &Uid) -> Key {
+    Key::new(format!("{organization}#APPUID#{uid}"), "UID")
+}
+
+/// An endpoint.
+pub fn endpoint(organization: OrganizationId, application: ApplicationId, endpoint: EndpointId) -> Key {
+    Key::new(application_partition(organization, application), format!("{ENDPOINT}{endpoint}"))
+}
+
+/// The endpoint that has a uid.
+pub fn endpoint_uid(organization: OrganizationId, application: ApplicationId, uid: &Uid) -> Key {
+    Key::new(application_partition(organization, application), format!("EPUID#{uid}"))
+}
+
+/// A message.
+pub fn message(organization: OrganizationId, application: ApplicationId, message: MessageId) -> Key {
+    Key::new(application_partition(organization, application), format!("{MESSAGE}{message}"))
+}
+
+/// The message that has an `eventId`.
+pub fn event_id(organization: OrganizationId, application: ApplicationId, event_id: &EventId) -> Key {
+    Key::new(format!("{}#EVENTID#{event_id}", application_partition(organization, application)), "EVENTID")
+}
+
+/// An attempt: a message's attempts stand together, those at one endpoint side by side, oldest first.
+pub fn attempt(delivery: &Delivery, attempt: AttemptId) -> Key {
+    Key::new(
+        attempt_partition(delivery.organization, delivery.application, delivery.message),
+        format!("{}{attempt}", attempts_at(delivery.endpoint)),
+    )
+}
+
+pub(crate) fn attempt_partition(
+    organization: OrganizationId,
+    application: ApplicationId,
+    message: MessageId,
+) -> String {
+    format!("{organization}/{application}/{message}")
+}
+
+/// What the sort keys of a message's attempts at one endpoint start with.
+pub(crate) fn attempts_at(endpoint: EndpointId) -> String {
+    format!("{ATTEMPT}{endpoint}#")
+}
+
+/// An endpoint's attempts, by age. The key says how each ended, so that they can be counted and filtered without
+/// being read.
+pub fn attempt_index(attempt: &Attempt) -> IndexKey {
+    let Delivery { organization, application, endpoint, message: _ } = attempt.delivery;
+    let ended = match (attempt.status, attempt.next_attempt) {
+        (AttemptStatus::Success, _) => 's',
+        (AttemptStatus::Fail, Some(_)) => 'p',
+        (AttemptStatus::Fail, None) => 'f',
+    };
+    IndexKey {
+        pk: attempt_index_partition(organization, application, endpoint),
+        sk: format!("{}#{ended}#{:03}", attempt.id, attempt.response_status),
+    }
+}
+
+pub(crate) fn attempt_index_partition(
+    organization: OrganizationId,
+    application: ApplicationId,
+    endpoint: EndpointId,
+) -> String {
+    format!("{organization}/{application}/{endpoint}")
+}
+
+/// An organization's event types, by name.
+pub fn event_type(organization: OrganizationId, name: &EventTypeName) -> Key {
+    Key::new(event_type_partition(organization), name.as_str())
+}
+
+pub(crate) fn event_type_partition(organization: OrganizationId) -> String {
+    format!("{organization}#TYPE")
+}
+
+/// The other way.
+pub(crate) fn parse_event_type_partition(pk: &str) -> Option<OrganizationId> {
+    pk.strip_suffix("#TYPE")?.parse().ok()
+}
+
+/// An organization's background tasks, by age.
+pub fn background_task(organization: OrganizationId, task: BackgroundTaskId) -> Key {
+    Key::new(background_task_partition(organization), task.to_string())
+}
+
+pub(crate) fn background_task_partition(organization: OrganizationId) -> String {
+    format!("{organization}#TASK")
+}
+
+/// The other way.
+pub(crate) fn parse_background_task_partition(pk: &str) -> Option<OrganizationId> {
+    pk.strip_suffix("#TASK")?.parse().ok()
+}
+
+/// Attempts of one second, of an application or of one of its endpoints.
+pub fn rate(
+    organization: OrganizationId,
+    application: ApplicationId,
+    endpoint: Option<EndpointId>,
+    second: Timestamp,
+) -> Key {
+    let scope = match endpoint {
+        Some(endpoint) => attempt_index_partition(organization, application, endpoint),
+        None => application_partition(organization, application),
+    };
+    Key::new(format!("RATE#{scope}"), sortable(Timestamp::from_millis(second.as_secs() * 1000)))
+}
+
+/// A token that was taken back.
+pub fn revoked_token(token: &TokenHash) -> Key {
+    Key::new(format!("REVOKED#{}", token.as_str()), "REVOKED")
+}
+
 /// A request that was answered under an `Idempotency-Key`.
 pub fn idempotency(organization: OrganizationId, key: &IdempotencyKey) -> Key {
     Key::new(format!("{organization}#IDEMPOTENCY#{}", key.hash()), "IDEMPOTENCY")
@@ -140,78 +290,4 @@ pub(crate) fn sortable(at: Timestamp) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use tidings_domain::agenda::Kind;
-
-    use super::*;
-
-    fn job_id(random: [u8; 15]) -> JobId {
-        JobId::new(Timestamp::from_millis(1_710_341_906_007), random)
-    }
-
-    fn organization(random: [u8; 15]) -> OrganizationId {
-        OrganizationId::new(Timestamp::from_millis(1_710_341_906_007), random)
-    }
-
-    #[test]
-    fn one_key_of_every_entity() {
-        let (org, id) = (organization([1; 15]), job_id([2; 15]));
-        let entry =
-            EntryKey { due: Timestamp::from_millis(1_710_341_936_007), work: tidings_domain::job::work(org, id) };
-        let api_key_id = ApiKeyId::new(Timestamp::from_millis(1_710_341_906_007), [3; 15]);
-        let shown = [
-            job(org, id),
-            provider_record(org, id, &ProviderId::try_from("gas".to_owned()).unwrap()),
-            api_key(&ApiKeyHash::from_stored("0123abcd".to_owned())),
-            idempotency(org, &IdempotencyKey::try_from("order#17").unwrap()),
-            agenda(&entry),
-            warm(),
-        ]
-        .map(|key| format!("{} | {}", key.pk, key.sk));
-        let indexed = [job_index(org, JobStatus::Pending, id), api_key_index(org, api_key_id)]
-            .map(|key| format!("{INDEX}: {} | {}", key.pk, key.sk));
-        insta::assert_snapshot!([&shown[..], &indexed[..]].concat().join("\n"), @"
-        org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/job_2dddUfOD2jtybGII1GhBEQtKO4Q | JOB
-        org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/job_2dddUfOD2jtybGII1GhBEQtKO4Q | PROVIDER#gas
-        KEY#0123abcd | KEY
-        org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#IDEMPOTENCY#cfd3198b18ca04d0ff12aa6326a939592870b41495a716e4ee431e2144d40f05 | IDEMPOTENCY
-        DUE#14 | 001710341936007#job#org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/job_2dddUfOD2jtybGII1GhBEQtKO4Q
-        WARM | WARM
-        gsi1: org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#JOB#pending | job_2dddUfOD2jtybGII1GhBEQtKO4Q
-        gsi1: org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#KEY | key_2dddUfODVBVIbzAZ9IjCe0EbM3v
-        ");
-    }
-
-    proptest! {
-        #[test]
-        fn agenda_keys_round_trip_and_sort_by_time(
-            due in 0_i64..100_000_000_000_000,
-            other in 0_i64..100_000_000_000_000,
-            random in any::<[u8; 15]>(),
-        ) {
-            let work = tidings_domain::job::work(organization([1; 15]), job_id(random));
-            let at = |due| EntryKey { due: Timestamp::from_millis(due), work: work.clone() };
-            prop_assert_eq!(parse_agenda(&agenda(&at(due)).sk), Some(at(due)));
-            prop_assert_eq!(agenda(&at(due)).sk.cmp(&agenda(&at(other)).sk), due.cmp(&other));
-        }
-
-        #[test]
-        fn another_tenants_keys_never_share_a_partition(
-            mine in any::<[u8; 15]>(), yours in any::<[u8; 15]>(), id in any::<[u8; 15]>(), text in "[ -~]{1,40}",
-        ) {
-            prop_assume!(mine != yours);
-            let key = IdempotencyKey::try_from(text.as_str()).unwrap();
-            prop_assert_ne!(job(organization(mine), job_id(id)).pk, job(organization(yours), job_id(id)).pk);
-            prop_assert_ne!(idempotency(organization(mine), &key).pk, idempotency(organization(yours), &key).pk);
-        }
-
-        #[test]
-        fn no_text_from_the_table_makes_an_entry_that_it_is_not(text in ".{0,60}") {
-            if let Some(entry) = parse_agenda(&text) {
-                prop_assert_eq!(agenda(&entry).sk, text.clone());
-            }
-            prop_assert!(parse_work(&text).is_none_or(|work| work.kind == Kind::Job));
-        }
-    }
-}
+mod tests;

@@ -11,18 +11,36 @@
 
 pub mod agenda;
 pub mod api_key;
+pub mod application;
+pub mod attempt;
+pub mod background_task;
+mod batch;
+mod cache;
 mod client;
+pub mod endpoint;
 mod error;
+pub mod event_type;
 mod expression;
 mod idempotency;
 pub mod job;
 pub mod keys;
+mod list;
+pub mod message;
+mod metadata;
+mod outcome;
+mod query;
+pub mod rate;
+mod resend;
 pub mod table;
+pub mod token;
 mod transaction;
+mod update;
 
+pub use cache::Receivers;
 pub use client::{Options, Store};
 pub use error::{DecodeError, StoreError};
 pub use idempotency::Repetition;
+pub use outcome::{Created, Replaced};
 
 /// The attribute that makes a record's image start work in the fast lane: when the record's agenda entry is due, in
 /// milliseconds since the epoch. The first write that follows takes it off. The stream's filter asks for it.

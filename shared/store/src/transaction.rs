@@ -24,8 +24,11 @@ pub(crate) struct Refusal {
     pub(crate) item: Option<Item>,
 }
 
-/// Waits between tries of a transaction that met another one, or a throttle, in milliseconds.
-const WAITS_MS: [u64; 4] = [5, 20, 60, 150];
+/// Waits between tries of a transaction that met another one, or of anything that met a throttle, in milliseconds.
+pub(crate) const WAITS_MS: [u64; 4] = [5, 20, 60, 150];
+
+/// How often a write is begun anew that met a change of what it is about.
+pub(crate) const TRIES: u8 = 4;
 
 impl Store {
     /// All or nothing. Meeting another transaction on the same items, or a throttle, is tried again a few times.

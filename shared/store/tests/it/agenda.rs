@@ -1,8 +1,16 @@
 use std::collections::HashSet;
 
-use tidings_domain::agenda::SHARDS;
+use tidings_domain::agenda::{Entry, EntryKey, SHARDS};
+use tidings_harness::{Changes, Table};
+use tidings_store::agenda::{Finished, Starts, owed};
 
-use crate::support::{all_due, at, job, store};
+use crate::outbound::delivery;
+use crate::support::{all_due, at, claim_only, job, store};
+
+fn entry(due: i64, endpoint: u8) -> Entry {
+    let key = EntryKey { due: at(due), work: delivery(0, endpoint).work() };
+    Entry { key, tries: 0, destination: None, note: Some("manual".to_owned()) }
+}
 
 #[tokio::test]
 async fn an_entry_is_due_from_its_time_on_and_not_before() {
@@ -102,7 +110,60 @@ async fn standing_tells_which_entries_are_where_they_were() {
         let _ = store.create_job(&job(number), None).await.unwrap();
     }
     let keys: Vec<_> = all_due(&store, at(100)).await.into_iter().map(|entry| entry.key).collect();
-    store.drop_entry(&keys[0]).await.unwrap();
+    store.take_off(&keys[0]).await.unwrap();
     let standing = store.standing(&keys).await.unwrap();
     assert_eq!(standing, keys[1..].iter().cloned().collect());
+}
+
+#[tokio::test]
+async fn entries_are_put_and_taken_off_whether_they_stand_or_not() {
+    let store = store().await;
+    let entries: Vec<_> = (0..60).map(|endpoint| entry(i64::from(endpoint), endpoint)).collect();
+    store.put_entries(&entries, Starts::WhenDue).await.unwrap();
+    store.put_entries(&entries, Starts::WhenDue).await.unwrap();
+    store.put_entries(&[], Starts::WhenDue).await.unwrap();
+    let mut due = all_due(&store, at(100)).await;
+    due.sort_by_key(|entry| entry.key.due);
+    assert_eq!(due, entries);
+    for _ in 0..2 {
+        store.take_off(&entries[7].key).await.unwrap();
+    }
+    assert_eq!(all_due(&store, at(100)).await.len(), 59);
+}
+
+#[tokio::test]
+async fn the_fast_lane_sees_entries_that_start_at_once_until_they_are_claimed() {
+    let table = Table::start().await;
+    let changes = Changes::of(table.engine());
+    table.store().put_entries(&[entry(30, 1)], Starts::WhenDue).await.unwrap();
+    table.store().put_entries(&[entry(30, 2)], Starts::AtOnce).await.unwrap();
+    let image = changes.take(1).await.remove(0).change.new_image;
+    assert_eq!(owed(&image).unwrap(), Some(entry(30, 2).key));
+    let claim = table.store().claim(&entry(30, 2), at(90)).await.unwrap().unwrap();
+    table.store().put_entries(&[entry(31, 3)], Starts::AtOnce).await.unwrap();
+    let image = changes.take(1).await.remove(0).change.new_image;
+    assert_eq!(owed(&image).unwrap(), Some(entry(31, 3).key), "the claim started nothing");
+    assert_eq!(claim.entry.note.as_deref(), Some("manual"));
+}
+
+#[tokio::test]
+async fn claimed_work_is_postponed_once() {
+    let store = store().await;
+    store.put_entries(&[entry(30, 1)], Starts::AtOnce).await.unwrap();
+    let claim = claim_only(&store, at(30)).await;
+    let next = Entry { note: Some("cursor".to_owned()), tries: 0, ..entry(40, 1) };
+    assert_eq!(store.postpone(&claim, &next).await.unwrap(), Finished::Written);
+    assert_eq!(all_due(&store, at(1000)).await, std::slice::from_ref(&next));
+    assert_eq!(store.postpone(&claim, &entry(50, 1)).await.unwrap(), Finished::Lost);
+    assert_eq!(all_due(&store, at(1000)).await, [next]);
+}
+
+#[tokio::test]
+async fn work_that_is_postponed_to_its_own_time_is_a_millisecond_later() {
+    let store = store().await;
+    store.put_entries(&[entry(30, 1)], Starts::WhenDue).await.unwrap();
+    let claim = claim_only(&store, at(30)).await;
+    let same = claim.entry.clone();
+    assert_eq!(store.postpone(&claim, &same).await.unwrap(), Finished::Written);
+    assert_eq!(all_due(&store, at(1000)).await.len(), 1);
 }

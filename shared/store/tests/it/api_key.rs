@@ -11,6 +11,7 @@ fn key(number: u8) -> (ApiKeySecret, ApiKey) {
         scope: Scope::Organization,
         role: Role::Admin,
         organizations: vec!["acme".to_owned()],
+        feature_flags: Vec::new(),
     };
     let hash = secret.hash();
     let id = ApiKeyId::new(NOW, [number; 15]);

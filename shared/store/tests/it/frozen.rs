@@ -4,19 +4,24 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tidings_domain::Timestamp;
 use tidings_domain::api_key::ApiKeyHash;
 use tidings_domain::caller::Scope;
-use tidings_domain::ids::OrganizationId;
+use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_domain::names::Reference;
+use tidings_domain::page::{Order, PageLimit};
 use tidings_store::Store;
 
 use crate::support::{at, store};
 
-const ORGANIZATION: &str = "org_2dmHlPBrNdbSXHkUrzEyTQ3mEXz";
+pub(crate) const ORGANIZATION: &str = "org_2dmHlPBrNdbSXHkUrzEyTQ3mEXz";
+const APPLICATION: &str = "app_2dmHlPBrNdbSXHkUrzEyTQ3mEXz";
 const JOB: &str = "job_2dmHlRqYhKBaVUuWxGxZ7IfOEEp";
 
-async fn stored(fixture: &str) -> Store {
+pub(crate) async fn stored(fixture: &str) -> Store {
     let store = store().await;
     let items: Vec<HashMap<String, Value>> = serde_json::from_str(fixture).unwrap();
     for item in items {
@@ -31,12 +36,14 @@ fn attribute(value: &Value) -> AttributeValue {
     match (kind.as_str(), value) {
         ("S", Value::String(text)) => AttributeValue::S(text.clone()),
         ("N", Value::String(number)) => AttributeValue::N(number.clone()),
+        ("B", Value::String(text)) => AttributeValue::B(STANDARD.decode(text).unwrap().into()),
+        ("BOOL", Value::Bool(is)) => AttributeValue::Bool(*is),
         ("L", Value::Array(list)) => AttributeValue::L(list.iter().map(attribute).collect()),
         other => panic!("the fixtures hold no {other:?}"),
     }
 }
 
-fn organization() -> OrganizationId {
+pub(crate) fn organization() -> OrganizationId {
     ORGANIZATION.parse().unwrap()
 }
 
@@ -68,4 +75,39 @@ async fn api_keys_of_version_1_are_read() {
     assert_eq!((key.description.as_str(), key.created_at), ("for the warehouse", at(0)));
     assert!(matches!(key.caller.scope, Scope::Application(_)));
     assert_eq!((key.caller.organization, key.caller.organizations), (organization(), vec!["acme".to_owned()]));
+}
+
+#[tokio::test]
+async fn applications_of_version_1_are_read_and_found_by_their_uids() {
+    let store = stored(include_str!("../fixtures/v1/application.json")).await;
+    let page = store.applications(organization(), None, Order::Ascending, PageLimit::default()).await.unwrap();
+    let by_uid = Reference::<ApplicationId>::Uid("acme".parse().unwrap());
+    assert_eq!(store.application(organization(), &by_uid).await.unwrap().as_ref(), page.data.first());
+    insta::assert_debug_snapshot!(page);
+}
+
+#[tokio::test]
+async fn endpoints_of_version_1_are_read_and_found_by_their_uids() {
+    let store = stored(include_str!("../fixtures/v1/endpoint.json")).await;
+    let application = APPLICATION.parse().unwrap();
+    let page =
+        store.endpoints(organization(), application, None, Order::Ascending, PageLimit::default()).await.unwrap();
+    let by_uid = Reference::Uid("main".parse().unwrap());
+    assert_eq!(store.endpoint(organization(), application, &by_uid).await.unwrap().as_ref(), page.data.first());
+    insta::assert_debug_snapshot!(page);
+}
+
+#[tokio::test]
+async fn event_types_of_version_1_are_read() {
+    let store = stored(include_str!("../fixtures/v1/event_type.json")).await;
+    let page = store.event_types(organization(), true, None, Order::Ascending, PageLimit::default()).await.unwrap();
+    insta::assert_debug_snapshot!(page);
+}
+
+#[tokio::test]
+async fn background_tasks_of_version_1_are_read() {
+    let store = stored(include_str!("../fixtures/v1/background_task.json")).await;
+    let (order, limit) = (Order::Ascending, PageLimit::default());
+    let page = store.background_tasks(organization(), None, None, None, order, limit).await.unwrap();
+    insta::assert_debug_snapshot!(page);
 }

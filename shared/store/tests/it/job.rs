@@ -1,7 +1,7 @@
 use serde_json::value::RawValue;
 use tidings_domain::idempotency::{Answer, Fingerprint, IdempotencyKey, KeptAnswer};
 use tidings_domain::job::{JobStatus, RecordStatus};
-use tidings_domain::page::PageLimit;
+use tidings_domain::page::{PageLimit, Position};
 use tidings_store::Repetition;
 use tidings_store::agenda::Finished;
 use tidings_store::job::{Accepted, Reopened};
@@ -123,14 +123,18 @@ async fn jobs_are_listed_newest_first_by_status_and_page() {
     let _ = store.complete_job(&job(0), &claim, at(31)).await.unwrap();
 
     let limit = PageLimit::try_from(3).unwrap();
-    let list = async |status, before| {
-        let page = store.jobs(organization(1), status, before, limit, at(40)).await.unwrap();
+    let list = async |status, from| {
+        let page = store.jobs(organization(1), status, from, limit, at(40)).await.unwrap();
         (page.data.into_iter().map(|job| job.id).collect::<Vec<_>>(), page.done)
     };
     assert_eq!(list(None, None).await, (vec![job(4).id, job(3).id, job(2).id], false));
-    assert_eq!(list(None, Some(job(2).id)).await, (vec![job(1).id, job(0).id], true));
+    assert_eq!(list(None, Some(Position::After(job(2).id))).await, (vec![job(1).id, job(0).id], true));
     assert_eq!(list(Some(JobStatus::Complete), None).await, (vec![job(0).id], true));
-    assert_eq!(list(Some(JobStatus::Pending), Some(job(3).id)).await, (vec![job(2).id, job(1).id], true));
+    let after_three = Some(Position::After(job(3).id));
+    assert_eq!(list(Some(JobStatus::Pending), after_three).await, (vec![job(2).id, job(1).id], true));
+    let before_zero = Some(Position::Before(job(0).id));
+    assert_eq!(list(None, before_zero).await, (vec![job(3).id, job(2).id, job(1).id], false));
+    assert_eq!(list(None, Some(Position::Before(job(3).id))).await, (vec![job(4).id], true));
     let other = store.jobs(organization(2), None, None, limit, at(40)).await.unwrap();
     assert!(other.data.is_empty() && other.done);
 }

@@ -3,8 +3,23 @@
 
 mod agenda;
 mod api_key;
+mod application;
+mod attempt;
+mod background_task;
+mod batch;
+mod cache;
+mod capacity;
+mod endpoint;
+mod event_type;
 mod frozen;
+mod frozen_outbound;
 mod job;
+mod list;
+mod message;
+mod outbound;
+mod rate;
+mod reservation;
 mod support;
 mod table;
 mod template;
+mod token;
