@@ -20,6 +20,8 @@ pub struct Request {
     pub url: Url,
     /// Sent as they are, but for those that frame the message (`host`, `content-length`, `transfer-encoding`,
     /// `connection` and what belongs to it): the client writes them, and a second one could smuggle a request.
+    /// Their names go out in lower case, however they were spelt: the HTTP library has no way to say it otherwise, and
+    /// to HTTP it is the same name.
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,

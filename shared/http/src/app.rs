@@ -1,6 +1,5 @@
 use std::any::Any;
 use std::convert::Infallible;
-use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -12,6 +11,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use tidings_telemetry::chain;
 use tower::{Layer, Service};
 use tracing::{Instrument as _, error, info, info_span, warn};
 
@@ -147,12 +147,4 @@ struct Panicked(String);
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref().map(String::as_str));
     text.unwrap_or("without a message").to_owned()
-}
-
-/// An error and its sources in one line, for the log.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| (*error).source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

@@ -8,12 +8,12 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use tidings_domain::caller::{self, Role, Scope};
 
-use crate::credential::Credentials;
+use crate::credential::{Credentials, Holder, Token};
 use crate::error::ApiError;
 
 /// Who is calling, having shown a credential that permits `P`. A handler that takes one cannot forget to ask.
 pub struct Caller<P> {
-    caller: caller::Caller,
+    holder: Holder,
     permission: PhantomData<fn() -> P>,
 }
 
@@ -62,12 +62,17 @@ impl Permission for Admin {
 
 impl<P: Permission> Caller<P> {
     /// If the caller has the permission; 403 otherwise.
-    pub fn permit(caller: caller::Caller) -> Result<Self, ApiError> {
-        if P::granted(&caller) {
-            Ok(Self { caller, permission: PhantomData })
+    pub fn permit(holder: Holder) -> Result<Self, ApiError> {
+        if P::granted(&holder.caller) {
+            Ok(Self { holder, permission: PhantomData })
         } else {
             Err(ApiError::insufficient_access())
         }
+    }
+
+    /// What the caller showed, if it can be taken back by its hash: an application's token.
+    pub fn token(&self) -> Option<&Token> {
+        self.holder.token.as_ref()
     }
 }
 
@@ -75,13 +80,13 @@ impl<P> Deref for Caller<P> {
     type Target = caller::Caller;
 
     fn deref(&self) -> &caller::Caller {
-        &self.caller
+        &self.holder.caller
     }
 }
 
 impl<P> fmt::Debug for Caller<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.caller.fmt(f)
+        self.holder.fmt(f)
     }
 }
 
@@ -95,8 +100,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let bearer = bearer(&parts.headers).ok_or_else(ApiError::authentication_failed)?;
-        let caller = Credentials::from_ref(state).authenticate(bearer).await?;
-        Self::permit(caller)
+        Self::permit(Credentials::from_ref(state).authenticate(bearer).await?)
     }
 }
 

@@ -15,19 +15,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tidings_domain::Timestamp;
 use tidings_domain::api_key::{self, ApiKeyHash, ApiKeySecret};
-use tidings_domain::caller::Caller;
+use tidings_domain::caller::{Caller, Scope};
+use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_domain::token::{Revocation, TokenHash};
 use tidings_runtime::Clock;
 
 use self::cache::Cache;
 pub use self::jwt::LEEWAY;
-use self::jwt::Verifiers;
+use self::jwt::{Read, Verifiers};
 pub use self::key::{JwksDocument, KeyError, PublicKey};
 pub use self::mint::{MintError, MintOptions, mint};
 use crate::error::ApiError;
 
-/// For how long the answer to an API key's look-up is good: a revoked key works that much longer at most, in
-/// each execution environment.
+/// For how long the answer to a look-up is good: an API key or an application's token that was taken back works that
+/// much longer at most, in each execution environment.
 pub const CACHE_FOR: Duration = Duration::from_secs(5);
 
 /// Longest credential that is looked at.
@@ -36,9 +39,16 @@ const MAX_BYTES: usize = 8 * 1024;
 /// Finds whose API key has a hash.
 pub type FindApiKey = Arc<dyn Fn(ApiKeyHash) -> BoxFuture<'static, Result<Option<Caller>, LookupFailed>> + Send + Sync>;
 
-/// Whether there is such an API key could not be found out.
+/// Finds out whether an application's token was taken back.
+pub type FindRevocation = Arc<
+    dyn Fn(TokenHash, OrganizationId, ApplicationId) -> BoxFuture<'static, Result<Revocation, LookupFailed>>
+        + Send
+        + Sync,
+>;
+
+/// Whether a credential is good could not be found out.
 #[derive(Debug, thiserror::Error)]
-#[error("the API key could not be looked up")]
+#[error("the credential could not be looked up")]
 pub struct LookupFailed {
     source: Box<dyn Error + Send + Sync>,
     retryable: bool,
@@ -67,10 +77,31 @@ pub struct CredentialOptions {
     pub jwks: Option<JwksDocument>,
     /// Asks the store for an API key.
     pub find_api_key: FindApiKey,
+    /// Asks the store whether an application's token was taken back. It is not asked of other credentials: they pay
+    /// for no such read.
+    pub find_revocation: FindRevocation,
     /// Against which tokens expire.
     pub clock: Clock,
-    /// For how long a look-up's answer is good, also when there is no such key: [`CACHE_FOR`].
+    /// For how long a look-up's answer is good, whatever it is: [`CACHE_FOR`].
     pub cache_for: Duration,
+}
+
+/// Somebody with a valid credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Who it is.
+    pub caller: Caller,
+    /// What it showed, if that can be taken back by its hash: an application's token.
+    pub token: Option<Token>,
+}
+
+/// An application's token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// What it is known by.
+    pub hash: TokenHash,
+    /// From then on it is refused anyway, so nobody has to remember longer that it was taken back.
+    pub good_until: Timestamp,
 }
 
 /// Tells who holds a credential. Clones share everything.
@@ -80,8 +111,10 @@ pub struct Credentials(Arc<Inner>);
 struct Inner {
     verifiers: Verifiers,
     find_api_key: FindApiKey,
+    find_revocation: FindRevocation,
     clock: Clock,
-    cache: Cache,
+    api_keys: Cache<ApiKeyHash, Caller>,
+    revocations: Cache<TokenHash, Revocation>,
 }
 
 impl fmt::Debug for Credentials {
@@ -93,36 +126,66 @@ impl fmt::Debug for Credentials {
 impl Credentials {
     /// Ready to check.
     pub fn new(options: CredentialOptions) -> Self {
-        let CredentialOptions { hs256_secret, public_keys, jwks, find_api_key, clock, cache_for } = options;
-        let verifiers = Verifiers::new(&hs256_secret, public_keys, jwks);
-        Self(Arc::new(Inner { verifiers, find_api_key, clock, cache: Cache::new(cache_for) }))
+        let CredentialOptions { hs256_secret, public_keys, jwks, find_api_key, find_revocation, clock, cache_for } =
+            options;
+        Self(Arc::new(Inner {
+            verifiers: Verifiers::new(&hs256_secret, public_keys, jwks),
+            find_api_key,
+            find_revocation,
+            clock,
+            api_keys: Cache::new(cache_for),
+            revocations: Cache::new(cache_for),
+        }))
     }
 
     /// Who holds this credential: the part of the `Authorization` header after `Bearer`.
     ///
     /// A store that does not answer is a 503, never a 401: a client that gets a 401 throws its key away.
-    pub async fn authenticate(&self, bearer: &str) -> Result<Caller, ApiError> {
-        let caller = if bearer.len() > MAX_BYTES {
+    pub async fn authenticate(&self, bearer: &str) -> Result<Holder, ApiError> {
+        let holder = if bearer.len() > MAX_BYTES {
             None
         } else if bearer.starts_with(api_key::PREFIX) {
-            self.holder_of_key(bearer).await?
+            self.holder_of_key(bearer).await?.map(|caller| Holder { caller, token: None })
         } else {
-            self.0.verifiers.holder(bearer, self.0.clock.now())
+            self.holder_of_token(bearer).await?
         };
-        caller.ok_or_else(ApiError::authentication_failed)
+        holder.ok_or_else(ApiError::authentication_failed)
+    }
+
+    /// Asks the store about this token when it comes next: for whoever has just taken it back.
+    pub fn forget(&self, token: &TokenHash) {
+        self.0.revocations.forget(token);
+    }
+
+    async fn holder_of_token(&self, bearer: &str) -> Result<Option<Holder>, LookupFailed> {
+        let Inner { verifiers, find_revocation, clock, revocations, .. } = &*self.0;
+        let now = clock.now();
+        let Some(Read { caller, issued_at, good_until }) = verifiers.read(bearer, now) else { return Ok(None) };
+        let Scope::Application(application) = caller.scope else {
+            return Ok(Some(Holder { caller, token: None }));
+        };
+        let hash = TokenHash::of(bearer);
+        let revocation = if let Some(known) = revocations.get(&hash, now).flatten() {
+            known
+        } else {
+            let found = find_revocation(hash.clone(), caller.organization, application).await?;
+            revocations.put(hash.clone(), now, Some(found));
+            found
+        };
+        Ok(revocation.permits(issued_at).then_some(Holder { caller, token: Some(Token { hash, good_until }) }))
     }
 
     async fn holder_of_key(&self, bearer: &str) -> Result<Option<Caller>, LookupFailed> {
         let Some(secret) = ApiKeySecret::parse(bearer) else { return Ok(None) };
-        let Inner { find_api_key, clock, cache, .. } = &*self.0;
+        let Inner { find_api_key, clock, api_keys, .. } = &*self.0;
         let hash = secret.hash();
         // The age counts from before the question: what was revoked while it was under way is known in time.
         let asked_at = clock.now();
-        if let Some(known) = cache.get(&hash, asked_at) {
+        if let Some(known) = api_keys.get(&hash, asked_at) {
             return Ok(known);
         }
         let found = find_api_key(hash.clone()).await?;
-        cache.put(hash, asked_at, found.clone());
+        api_keys.put(hash, asked_at, found.clone());
         Ok(found)
     }
 }

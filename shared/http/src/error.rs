@@ -24,6 +24,7 @@ enum Situation {
     Malformed(Cow<'static, str>),
     AuthenticationFailed,
     InsufficientAccess,
+    LimitReached(Cow<'static, str>),
     NotFound,
     MethodNotAllowed,
     Conflict { detail: Cow<'static, str>, retry_after: Option<Duration> },
@@ -49,6 +50,9 @@ pub enum ErrorCode {
     /// 403: the credential is valid, and not enough. Spelled with a space, as peers spell it.
     #[serde(rename = "insufficient access")]
     InsufficientAccess,
+    /// 400: there are as many as there may be.
+    #[serde(rename = "limit_reached")]
+    LimitReached,
     /// 405: the path exists, the method does not.
     #[serde(rename = "method_not_allowed")]
     MethodNotAllowed,
@@ -91,6 +95,11 @@ impl ApiError {
     /// 400: the request cannot be read.
     pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Situation::Malformed(detail.into()))
+    }
+
+    /// 400: there are as many as there may be; `detail` says of what, and how many.
+    pub fn limit_reached(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(Situation::LimitReached(detail.into()))
     }
 
     /// 401: no credential, or not a valid one. Why is not said: it would help whoever tries.
@@ -185,6 +194,7 @@ impl Situation {
                 cause: None,
             },
             Self::Malformed(detail) => parts(StatusCode::BAD_REQUEST, ErrorCode::GenericError, detail),
+            Self::LimitReached(detail) => parts(StatusCode::BAD_REQUEST, ErrorCode::LimitReached, detail),
             Self::AuthenticationFailed => parts(
                 StatusCode::UNAUTHORIZED,
                 ErrorCode::AuthenticationFailed,

@@ -11,8 +11,9 @@ use tidings_domain::idempotency::{IdempotencyKey, IdempotencyKeyError};
 
 use crate::error::ApiError;
 use crate::fault::{Fault, FaultKind};
-use crate::from_json::FromJson;
+use crate::from_json::{FromJson, Object};
 use crate::json;
+use crate::json::split::{RawMember, Split, split};
 
 /// Largest body of a route that does not say.
 pub const DEFAULT_BODY_BYTES: usize = 256 * 1024;
@@ -38,12 +39,49 @@ impl<S: Send + Sync, T: FromJson> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        if !request.headers().get(CONTENT_TYPE).is_none_or(is_json) {
-            return Err(ApiError::unsupported_media_type());
-        }
-        let raw = read_body(request).await?;
+        let raw = read_json(request).await?;
         let value = json::parse(&raw).map_err(ApiError::malformed)?;
         Ok(Self { value: T::from_json(value).map_err(ApiError::invalid_body)?, raw })
+    }
+}
+
+/// Made from a JSON object of which one property is passed on byte for byte.
+pub trait FromJsonAround: Sized {
+    /// The name of that property.
+    const RAW: &'static str;
+
+    /// The value, or its faults. `rest` has the other properties; `raw` is `None` if the property is not there.
+    fn from_json_around(rest: Object, raw: Option<RawMember>) -> Result<Self, Vec<Fault>>;
+}
+
+/// A JSON body like [`Json`]'s, of which one property stays as it was sent: it is checked as strictly as the rest, and
+/// nothing is made of it.
+#[derive(Debug)]
+pub struct JsonAround<T> {
+    /// What the body says.
+    pub value: T,
+    /// The body as it came, for fingerprints.
+    pub raw: Bytes,
+}
+
+impl<S: Send + Sync, T: FromJsonAround> FromRequest<S> for JsonAround<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let raw = read_json(request).await?;
+        let value = match split(&raw, T::RAW).map_err(ApiError::malformed)? {
+            Split::Object(rest, member) => T::from_json_around(rest.into(), member),
+            Split::Other => Err(vec![Fault::new(FaultKind::Type, "must be an object")]),
+        };
+        Ok(Self { value: value.map_err(ApiError::invalid_body)?, raw })
+    }
+}
+
+async fn read_json(request: Request) -> Result<Bytes, ApiError> {
+    if request.headers().get(CONTENT_TYPE).is_none_or(is_json) {
+        read_body(request).await
+    } else {
+        Err(ApiError::unsupported_media_type())
     }
 }
 

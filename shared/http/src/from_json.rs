@@ -1,13 +1,15 @@
+mod bounded;
+pub(crate) mod vocabulary;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use serde_json::{Map, Value};
-use tidings_domain::Timestamp;
-use tidings_domain::ids::{ApiKeyId, ApplicationId, JobId, OrganizationId};
-use tidings_domain::job::ProviderId;
-use tidings_domain::webhook_url::WebhookUrl;
+use tidings_domain::patch::Patch;
 
+pub use self::bounded::{Set, Text, Whole};
 use crate::fault::{Fault, FaultKind, MAX_FAULTS};
+use crate::json::split::RawMember;
 
 /// Made from JSON, or every fault that keeps it from being made. All request bodies are read by this.
 ///
@@ -38,7 +40,7 @@ pub trait FromJson: Sized {
 /// assert!(Clock::from_json(json!({"hour": 12})).is_ok());
 /// assert_eq!(Clock::from_json(json!({"hour": "noon", "day": 1})).unwrap_err().len(), 2);
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Object {
     members: Map<String, Value>,
     faults: Vec<Fault>,
@@ -63,6 +65,53 @@ impl Object {
                 None
             }
         }
+    }
+
+    /// A property that may be left out or `null`, which here mean the same.
+    pub fn nullable<T: FromJson>(&mut self, name: &str) -> Option<T> {
+        self.optional::<Option<T>>(name).flatten()
+    }
+
+    /// What a change says of a property that can be taken away by `null`.
+    pub fn patch<T: FromJson>(&mut self, name: &str) -> Patch<T> {
+        match self.optional::<Option<T>>(name) {
+            None => Patch::Absent,
+            Some(None) => Patch::Null,
+            Some(Some(value)) => Patch::Value(value),
+        }
+    }
+
+    /// What a change says of a property that cannot be taken away: `null` is a fault.
+    pub fn patch_required<T: FromJson>(&mut self, name: &str) -> Option<T> {
+        if self.members.get(name).is_some_and(Value::is_null) {
+            self.members.shift_remove(name);
+            self.faults.push(Fault::new(FaultKind::Type, "must not be null").within(name));
+        }
+        self.optional(name)
+    }
+
+    /// A property that has two names, from two generations of clients, is from here on under the first of them. Both
+    /// at once is a fault, unless they say the same.
+    pub fn alias(&mut self, name: &str, other: &str) {
+        let Some(value) = self.members.shift_remove(other) else { return };
+        match self.members.get(name) {
+            None => {
+                self.members.insert(name.to_owned(), value);
+            }
+            Some(same) if *same == value => {}
+            Some(_) => self.refuse(other, format_args!("must be the same as `{name}`, or left out")),
+        }
+    }
+
+    /// The property that was taken out of the object byte for byte, which must be there and be an object.
+    pub fn required_object(&mut self, name: &str, raw: Option<RawMember>) -> Option<RawMember> {
+        let fault = match raw {
+            Some(raw) if raw.is_object() => return Some(raw),
+            Some(_) => Fault::new(FaultKind::Type, "must be an object"),
+            None => Fault::new(FaultKind::Missing, "is required"),
+        };
+        self.faults.push(fault.within(name));
+        None
     }
 
     /// Records that a property's value breaks a rule.
@@ -99,8 +148,20 @@ pub fn text<T, E: Display>(value: Value, read: impl FnOnce(String) -> Result<T, 
 
 impl FromJson for Object {
     fn from_json(value: Value) -> Result<Self, Vec<Fault>> {
+        Map::from_json(value).map(Self::from)
+    }
+}
+
+impl From<Map<String, Value>> for Object {
+    fn from(members: Map<String, Value>) -> Self {
+        Self { members, faults: Vec::new() }
+    }
+}
+
+impl FromJson for Map<String, Value> {
+    fn from_json(value: Value) -> Result<Self, Vec<Fault>> {
         match value {
-            Value::Object(members) => Ok(Self { members, faults: Vec::new() }),
+            Value::Object(members) => Ok(members),
             _ => Err(wrong_type("must be an object")),
         }
     }
@@ -168,32 +229,4 @@ fn gather<T>(items: impl Iterator<Item = (String, Result<T, Vec<Fault>>)>) -> Re
         }
     }
     if faults.is_empty() { Ok(good) } else { Err(faults) }
-}
-
-impl FromJson for Timestamp {
-    fn from_json(value: Value) -> Result<Self, Vec<Fault>> {
-        text(value, |text| {
-            serde_json::from_value(Value::String(text)).map_err(|_| "must be a date and time as in RFC 3339")
-        })
-    }
-}
-
-macro_rules! texts {
-    ($($type:ty = $read:expr;)+) => {$(
-        impl FromJson for $type {
-            fn from_json(value: Value) -> Result<Self, Vec<Fault>> {
-                text(value, $read)
-            }
-        }
-    )+};
-}
-
-// The vocabulary's texts: a type that is added to it gets its line here.
-texts! {
-    ApiKeyId = |text| text.parse::<ApiKeyId>();
-    ApplicationId = |text| text.parse::<ApplicationId>();
-    JobId = |text| text.parse::<JobId>();
-    OrganizationId = |text| text.parse::<OrganizationId>();
-    ProviderId = ProviderId::try_from;
-    WebhookUrl = WebhookUrl::try_from;
 }

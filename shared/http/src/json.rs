@@ -1,5 +1,8 @@
 //! Reading JSON more strictly than `serde_json` does: one meaning, or none.
 
+pub(crate) mod check;
+pub(crate) mod split;
+
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -17,31 +20,37 @@ const MAX_NAME_CHARS: usize = 100;
 /// A property that is there twice is refused: which of the two counts differs from reader to reader, and
 /// whoever checked this request before us may have looked at the other one.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, String> {
+    read(bytes, Strict { depth: 0 })
+}
+
+/// What a text is to whoever reads it to its end.
+fn read<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> Result<S::Value, String> {
     if bytes.is_empty() {
         return Err("The body is empty where JSON is expected.".to_owned());
     }
     let text = std::str::from_utf8(bytes)
         .map_err(|error| format!("The body is not UTF-8 from byte {} on.", error.valid_up_to()))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    Strict { depth: 0 }
-        .deserialize(&mut deserializer)
+    seed.deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|error| format!("The body is not acceptable JSON: {error}."))
+}
+
+fn deeper<E: de::Error>(depth: usize) -> Result<usize, E> {
+    if depth >= MAX_DEPTH {
+        return Err(E::custom(format_args!("nested more than {MAX_DEPTH} levels deep")));
+    }
+    Ok(depth + 1)
+}
+
+fn twice<E: de::Error>(name: &str) -> E {
+    let name: String = name.chars().take(MAX_NAME_CHARS).collect();
+    E::custom(format_args!("property {name:?} twice in one object"))
 }
 
 #[derive(Clone, Copy)]
 struct Strict {
     depth: usize,
-}
-
-impl Strict {
-    fn deeper<E: de::Error>(self) -> Result<Self, E> {
-        let depth = self.depth + 1;
-        if depth > MAX_DEPTH {
-            return Err(E::custom(format_args!("nested more than {MAX_DEPTH} levels deep")));
-        }
-        Ok(Self { depth })
-    }
 }
 
 impl<'de> DeserializeSeed<'de> for Strict {
@@ -88,7 +97,7 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let inside = self.deeper()?;
+        let inside = Self { depth: deeper(self.depth)? };
         let mut items = Vec::new();
         while let Some(item) = list.next_element_seed(inside)? {
             items.push(item);
@@ -97,17 +106,14 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
-        let inside = self.deeper()?;
+        let inside = Self { depth: deeper(self.depth)? };
         let mut members = Map::new();
         while let Some(name) = object.next_key::<String>()? {
             match members.entry(name) {
                 Entry::Vacant(entry) => {
                     entry.insert(object.next_value_seed(inside)?);
                 }
-                Entry::Occupied(entry) => {
-                    let name: String = entry.key().chars().take(MAX_NAME_CHARS).collect();
-                    return Err(de::Error::custom(format_args!("property {name:?} twice in one object")));
-                }
+                Entry::Occupied(entry) => return Err(twice(entry.key())),
             }
         }
         Ok(Value::Object(members))
@@ -120,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    fn any_json() -> impl Strategy<Value = Value> {
+    pub(crate) fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),

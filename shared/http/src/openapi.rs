@@ -55,11 +55,34 @@ pub fn complete(document: &mut OpenApi) {
         .description(Some("A JSON web token, or an API key (`tdk_...`)."))
         .build();
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for operation in operations.into_iter().flatten() {
             add_errors(operation);
+            if path.starts_with(CONTRACT) {
+                add_contract_errors(operation);
+            }
         }
+    }
+}
+
+/// Where the operations of the outbound API are.
+const CONTRACT: &str = "/api/v1/";
+
+/// Whoever speaks the contract is prepared for the same errors at every operation that needs a credential.
+fn add_contract_errors(operation: &mut Operation) {
+    if operation.security.iter().flatten().next().is_none() {
+        return;
+    }
+    let errors = [
+        (404, "It is not there"),
+        (409, "It is there already, or somebody changes it at the same time"),
+        (422, "The request breaks rules"),
+        (429, "Too many requests"),
+    ];
+    for (status, description) in errors {
+        let responses = &mut operation.responses.responses;
+        responses.entry(status.to_string()).or_insert_with(|| RefOr::T(error(status, description)));
     }
 }
 

@@ -2,7 +2,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use serde::Serialize;
-use tidings_domain::page::{Page, PageLimit, PageLimitError};
+use tidings_domain::page::{Order, Page, PageLimit, PageLimitError, Position};
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
@@ -10,13 +10,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::query::{FromQuery, QueryString};
 
-/// What every list can be asked: how many, and after which one. `I` is what the list goes on from, an id mostly.
+/// What every list can be asked: how many, and beside which one. `I` is what the list goes on from, an id mostly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListQuery<I> {
     /// How many at most.
     pub limit: PageLimit,
-    /// The last one of the page before.
-    pub iterator: Option<I>,
+    /// Where the page before, or after, ended.
+    pub iterator: Option<Position<I>>,
 }
 
 impl<I: FromStr<Err: Display>> FromQuery for ListQuery<I> {
@@ -27,17 +27,47 @@ impl<I: FromStr<Err: Display>> FromQuery for ListQuery<I> {
     }
 }
 
+/// A list that runs either way: oldest first unless it is asked the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderedListQuery<I> {
+    /// How many, and beside which one.
+    pub list: ListQuery<I>,
+    /// Which way the list runs.
+    pub order: Order,
+}
+
+impl<I: FromStr<Err: Display>> FromQuery for OrderedListQuery<I> {
+    fn from_query(query: &mut QueryString) -> Option<Self> {
+        let order = query.one("order", str::parse).unwrap_or_default();
+        Some(Self { list: ListQuery::from_query(query)?, order })
+    }
+}
+
+fn parameter(name: &str, description: &str, schema: Object) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(schema))
+        .build()
+}
+
+impl<I> IntoParams for OrderedListQuery<I> {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let order = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(["ascending", "descending"]))
+            .default(Some("ascending".into()))
+            .build();
+        let mut parameters = ListQuery::<I>::into_params(place);
+        parameters.push(parameter("order", "Which way the list runs.", order));
+        parameters
+    }
+}
+
 impl<I> IntoParams for ListQuery<I> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let parameter = |name: &str, description: &str, schema: Object| {
-            ParameterBuilder::new()
-                .name(name)
-                .parameter_in(ParameterIn::Query)
-                .required(Required::False)
-                .description(Some(description))
-                .schema(Some(schema))
-                .build()
-        };
         let limit = ObjectBuilder::new()
             .schema_type(Type::Integer)
             .minimum(Some(1))
@@ -47,7 +77,11 @@ impl<I> IntoParams for ListQuery<I> {
         let iterator = ObjectBuilder::new().schema_type(Type::String).build();
         vec![
             parameter("limit", "How many at most.", limit),
-            parameter("iterator", "The `iterator` of the page before.", iterator),
+            parameter(
+                "iterator",
+                "The `iterator` of the page before, or the `prevIterator` of the page after.",
+                iterator,
+            ),
         ]
     }
 }
@@ -60,10 +94,9 @@ pub struct ListResponse<T> {
     pub data: Vec<T>,
     /// Goes on after this page; there also when `done`, to ask later for what is new. `null` on an empty page.
     pub iterator: Option<String>,
-    /// Goes back before this page.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Goes back before this page. `null` on an empty page.
     pub prev_iterator: Option<String>,
-    /// Whether there is no further page.
+    /// Whether there is no further page, in the direction that was asked for.
     pub done: bool,
 }
 
@@ -71,7 +104,8 @@ impl<T> ListResponse<T> {
     /// Of a page; `iterator` names an entry, `show` makes its public form.
     pub fn new<E>(page: Page<E>, iterator: impl Fn(&E) -> String, show: impl FnMut(E) -> T) -> Self {
         let Page { data, done } = page;
+        let prev_iterator = data.first().map(|first| format!("-{}", iterator(first)));
         let iterator = data.last().map(iterator);
-        Self { data: data.into_iter().map(show).collect(), iterator, prev_iterator: None, done }
+        Self { data: data.into_iter().map(show).collect(), iterator, prev_iterator, done }
     }
 }

@@ -3,10 +3,12 @@ use std::fmt::Display;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use tidings_domain::Timestamp;
 use url::form_urlencoded;
 
 use crate::error::ApiError;
 use crate::fault::{Fault, FaultKind};
+use crate::from_json::vocabulary::timestamp;
 
 /// Made from a query string, or every fault that keeps it from being made.
 pub trait FromQuery: Sized {
@@ -63,6 +65,30 @@ impl QueryString {
             self.refuse(name, error);
         }
         good.into_iter().flatten().collect()
+    }
+
+    /// Like [`Self::all`], and a value may also be several with commas between them: some clients repeat the
+    /// parameter, others join its values.
+    pub fn list<T, E: Display>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
+        let split = |(other, value): (String, String)| -> Vec<(String, String)> {
+            if other == name {
+                value.split(',').map(|part| (other.clone(), part.to_owned())).collect()
+            } else {
+                vec![(other, value)]
+            }
+        };
+        self.pairs = std::mem::take(&mut self.pairs).into_iter().flat_map(split).collect();
+        self.all(name, read)
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        self.one(name, |text| text.parse::<bool>().map_err(|_| "must be `true` or `false`"))
+    }
+
+    /// A point in time.
+    pub fn time(&mut self, name: &str) -> Option<Timestamp> {
+        self.one(name, timestamp)
     }
 
     /// Records that a parameter breaks a rule.

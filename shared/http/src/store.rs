@@ -1,4 +1,5 @@
-//! What HTTP functions need of the store: its errors as answers, and its API keys as credentials.
+//! What HTTP functions need of the store: its errors as answers, its API keys as credentials, and which tokens were
+//! taken back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,13 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<StoreError> for LookupFailed {
+    fn from(error: StoreError) -> Self {
+        let retryable = error.retryable();
+        Self::new(error, retryable)
+    }
+}
+
 impl Reply {
     /// What a request gets whose idempotency key was used before: the first answer again, or a 409 for another request.
     pub fn repeated(repetition: Repetition) -> Result<Self, ApiError> {
@@ -35,19 +43,17 @@ impl Reply {
 }
 
 impl Credentials {
-    /// What the settings accept, and the API keys of the table.
+    /// What the settings accept, and the API keys of the table, but for what the table says was taken back.
     pub fn from_settings(settings: &Settings, store: &Store, clock: &Clock) -> Result<Self, KeyError> {
-        let store = store.clone();
+        let keys = store.clone();
         let find_api_key = move |hash| {
-            let store = store.clone();
-            async move {
-                let key = store.api_key(&hash).await.map_err(|error| {
-                    let retryable = error.retryable();
-                    LookupFailed::new(error, retryable)
-                })?;
-                Ok(key.map(|key| key.caller))
-            }
-            .boxed()
+            let store = keys.clone();
+            async move { Ok(store.api_key(&hash).await?.map(|key| key.caller)) }.boxed()
+        };
+        let tokens = store.clone();
+        let find_revocation = move |hash, organization, application| {
+            let store = tokens.clone();
+            async move { Ok(store.token_revocation(&hash, organization, application).await?) }.boxed()
         };
         Ok(Self::new(CredentialOptions {
             hs256_secret: settings.jwt_secret.as_ref().map(|secret| secret.as_bytes().to_vec()).unwrap_or_default(),
@@ -58,6 +64,7 @@ impl Credentials {
                 .collect::<Result<_, _>>()?,
             jwks: settings.jwks.as_deref().map(JwksDocument::parse).transpose()?,
             find_api_key: Arc::new(find_api_key),
+            find_revocation: Arc::new(find_revocation),
             clock: clock.clone(),
             cache_for: CACHE_FOR,
         }))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use tidings_egress::{RETRY_AFTER_MAX, Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -33,7 +33,7 @@ async fn head_of(request: impl FnOnce(&Server) -> Request) -> Vec<String> {
 #[tokio::test]
 async fn a_request_carries_its_headers_and_its_length() {
     let mut headers = HeaderMap::new();
-    headers.insert("webhook-id", "msg_1".parse().unwrap());
+    headers.insert(HeaderName::from_bytes(b"Webhook-ID").unwrap(), "msg_1".parse().unwrap());
     headers.append("x-twice", "1".parse().unwrap());
     headers.append("x-twice", "2".parse().unwrap());
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tidings_domain::Timestamp;
 use tidings_domain::caller::{Caller, Role, Scope};
 use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_domain::names::FeatureFlag;
 
 use super::key::{JwksDocument, PublicKey};
 
@@ -57,8 +58,8 @@ impl Verifiers {
         }
     }
 
-    /// Who a token says that its holder is, if one of the keys signed it, and it is its time.
-    pub(super) fn holder(&self, token: &str, now: Timestamp) -> Option<Caller> {
+    /// What a token says, if one of the keys signed it, and it is its time.
+    pub(super) fn read(&self, token: &str, now: Timestamp) -> Option<Read> {
         let header = decode_header(token).ok()?;
         // RFC 7515: what is marked as critical must be understood, and we understand nothing beyond the basics.
         if header.crit.is_some() {
@@ -72,8 +73,16 @@ impl Verifiers {
             .filter(|verifier| verifier.algorithm == header.alg)
             .find_map(|verifier| verifier.claims(token))
             .filter(|claims| claims.in_time(now))?
-            .caller()
+            .read()
     }
+}
+
+/// What a good token says.
+pub(super) struct Read {
+    pub(super) caller: Caller,
+    pub(super) issued_at: Option<Timestamp>,
+    /// From then on it is refused anyway: its end, and the leeway.
+    pub(super) good_until: Timestamp,
 }
 
 /// Of a token. Others than these are passed over.
@@ -83,9 +92,11 @@ struct Claims {
     org: Option<String>,
     /// Required: a token without an end could not be taken back but by changing the secret.
     exp: f64,
+    iat: Option<f64>,
     nbf: Option<f64>,
     role: Option<Role>,
     organizations: Option<Vec<String>>,
+    feature_flags: Option<Vec<String>>,
 }
 
 impl Claims {
@@ -96,22 +107,33 @@ impl Claims {
         now < self.exp + leeway && self.nbf.is_none_or(|nbf| nbf <= now + leeway)
     }
 
-    fn caller(self) -> Option<Caller> {
-        let Self { sub, org, exp: _, nbf: _, role, organizations } = self;
-        Some(match org {
+    fn read(self) -> Option<Read> {
+        let Self { sub, org, exp, iat, nbf: _, role, organizations, feature_flags } = self;
+        // What is no name of a flag is no event type's either.
+        let flags = || feature_flags.into_iter().flatten().filter_map(|flag| flag.parse::<FeatureFlag>().ok());
+        let caller = match org {
             // An application is no person: it has no role, whatever its token says.
             Some(organization) => Caller {
                 organization: organization.parse().ok()?,
                 scope: Scope::Application(sub.parse::<ApplicationId>().ok()?),
                 role: Role::default(),
                 organizations: Vec::new(),
+                feature_flags: flags().collect(),
             },
             None => Caller {
                 organization: sub.parse::<OrganizationId>().ok()?,
                 scope: Scope::Organization,
                 role: role.unwrap_or_default(),
                 organizations: organizations.unwrap_or_default(),
+                feature_flags: Vec::new(),
             },
-        })
+        };
+        Some(Read { caller, issued_at: iat.map(timestamp), good_until: timestamp(exp) + LEEWAY })
     }
+}
+
+/// Seconds since the epoch, as far as there are timestamps.
+fn timestamp(seconds: f64) -> Timestamp {
+    #[expect(clippy::cast_possible_truncation, reason = "it stops at the ends, as it should")]
+    Timestamp::from_millis((seconds * 1000.0).round() as i64)
 }

@@ -2,9 +2,11 @@ use std::time::Duration;
 
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde::Serialize;
+use serde_json::Number;
 use tidings_domain::Timestamp;
 use tidings_domain::caller::{Caller, Role, Scope};
 use tidings_domain::ids::OrganizationId;
+use tidings_domain::names::FeatureFlag;
 
 /// What a token is to say.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +28,9 @@ pub enum MintError {
     /// An application is no person.
     #[error("an application's token has neither a role nor organizations")]
     ApplicationWithRole,
+    /// An organization sees everything.
+    #[error("an organization's token has no feature flags")]
+    OrganizationWithFlags,
     /// The cryptography refused.
     #[error("the token cannot be signed")]
     Signing(#[source] jsonwebtoken::errors::Error),
@@ -34,7 +39,9 @@ pub enum MintError {
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'static str,
-    iat: i64,
+    /// With its fraction: of tokens that are made in the second in which all earlier ones are taken back, it tells one
+    /// from the other.
+    iat: Number,
     nbf: i64,
     exp: i64,
     sub: String,
@@ -44,15 +51,19 @@ struct Claims<'a> {
     role: Option<Role>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     organizations: &'a [String],
+    #[serde(skip_serializing_if = "<[FeatureFlag]>::is_empty")]
+    feature_flags: &'a [FeatureFlag],
 }
 
 /// An HS256 token that [`Credentials`](super::Credentials) with the same secret accepts, for the same caller.
 pub fn mint(secret: &[u8], claims: MintOptions<'_>) -> Result<String, MintError> {
-    let MintOptions { caller: Caller { organization, scope, role, organizations }, now, expires_in } = claims;
+    let MintOptions { caller, now, expires_in } = claims;
+    let Caller { organization, scope, role, organizations, feature_flags } = caller;
     if secret.is_empty() {
         return Err(MintError::EmptySecret);
     }
     let (sub, org) = match scope {
+        Scope::Organization if !feature_flags.is_empty() => return Err(MintError::OrganizationWithFlags),
         Scope::Organization => (organization.to_string(), None),
         Scope::Application(_) if *role != Role::User || !organizations.is_empty() => {
             return Err(MintError::ApplicationWithRole);
@@ -61,7 +72,7 @@ pub fn mint(secret: &[u8], claims: MintOptions<'_>) -> Result<String, MintError>
     };
     let claims = Claims {
         iss: "tidings",
-        iat: now.as_secs(),
+        iat: seconds(now),
         nbf: now.as_secs(),
         exp: (now + expires_in).as_secs(),
         sub,
@@ -69,6 +80,15 @@ pub fn mint(secret: &[u8], claims: MintOptions<'_>) -> Result<String, MintError>
         // The default is not written.
         role: Some(*role).filter(|role| *role != Role::User),
         organizations,
+        feature_flags,
     };
     encode(&Header::default(), &claims, &EncodingKey::from_secret(secret)).map_err(MintError::Signing)
+}
+
+/// Whole seconds as a whole number, which more readers understand.
+fn seconds(at: Timestamp) -> Number {
+    let whole = at.as_secs();
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of some hundred thousand years fit exactly")]
+    let exact = Number::from_f64(at.as_millis() as f64 / 1000.0);
+    exact.filter(|_| at != Timestamp::from_millis(whole.saturating_mul(1000))).unwrap_or_else(|| whole.into())
 }

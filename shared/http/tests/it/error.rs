@@ -16,8 +16,9 @@ const SECRET_CAUSE: &str = "table tidings at 10.0.0.7 refused";
 type Make = fn() -> ApiError;
 
 /// Every way to make an error, in the order of the statuses.
-const ALL: [(&str, Make); 13] = [
+const ALL: [(&str, Make); 14] = [
     ("malformed", || ApiError::malformed("The body is not JSON.")),
+    ("limit_reached", || ApiError::limit_reached("There are 10 old secrets already.")),
     ("authentication_failed", ApiError::authentication_failed),
     ("insufficient_access", ApiError::insufficient_access),
     ("not_found", ApiError::not_found),
@@ -48,6 +49,10 @@ async fn every_error_has_its_status_headers_and_body() {
     400 Bad Request
     content-type: application/json
     {"code":"generic_error","detail":"The body is not JSON."}
+    --- limit_reached
+    400 Bad Request
+    content-type: application/json
+    {"code":"limit_reached","detail":"There are 10 old secrets already."}
     --- authentication_failed
     401 Unauthorized
     content-type: application/json

@@ -9,10 +9,11 @@ use tidings_domain::Timestamp;
 use tidings_domain::idempotency::Answer;
 use tidings_domain::ids::JobId;
 use tidings_domain::job::JobStatus;
-use tidings_domain::page::Page;
+use tidings_domain::names::EventTypeName;
+use tidings_domain::page::{Order, Page};
 use tidings_http::{
-    ApiError, FromQuery, Idempotency, ListQuery, ListResponse, Path, Query, QueryString, Reply, accepted, created,
-    no_content, ok,
+    ApiError, FromQuery, Idempotency, ListQuery, ListResponse, OrderedListQuery, Path, Query, QueryString, Reply,
+    accepted, created, no_content, ok,
 };
 
 use crate::support::{get, send, shown};
@@ -51,6 +52,7 @@ async fn a_query_is_read_or_refused_with_everything_that_is_wrong() {
     for query in [
         String::new(),
         format!("?limit=250&iterator={id}&status=pending&types=a&types=b%20c&types=a"),
+        format!("?iterator=-{id}"),
         "?utm_source=mail&limit=1".to_owned(),
         "?limit=251&iterator=x&status=PENDING&types=".to_owned(),
         "?limit=0".to_owned(),
@@ -68,7 +70,10 @@ async fn a_query_is_read_or_refused_with_everything_that_is_wrong() {
       50 None None []
     ?limit=250&iterator=[id]&status=pending&types=a&types=b%20c&types=a
       200 OK
-      250 Some([id]) Some(Pending) ["a", "b c"]
+      250 Some(After([id])) Some(Pending) ["a", "b c"]
+    ?iterator=-[id]
+      200 OK
+      50 Some(Before([id])) None []
     ?utm_source=mail&limit=1
       200 OK
       1 None None []
@@ -190,7 +195,52 @@ async fn answers_have_their_status_headers_and_body() {
 fn a_page_is_listed_with_the_contracts_names() {
     let page = Page { data: vec![1, 2], done: false };
     let list = ListResponse::new(page, |number| format!("id_{number}"), |number| number * 10);
-    assert_snapshot!(serde_json::to_string(&list).unwrap(), @r#"{"data":[10,20],"iterator":"id_2","done":false}"#);
+    assert_snapshot!(serde_json::to_string(&list).unwrap(), @r#"{"data":[10,20],"iterator":"id_2","prevIterator":"-id_1","done":false}"#);
     let empty = ListResponse::new(Page { data: vec![], done: true }, |_: &u8| String::new(), |number| number);
-    assert_snapshot!(serde_json::to_string(&empty).unwrap(), @r#"{"data":[],"iterator":null,"done":true}"#);
+    assert_snapshot!(serde_json::to_string(&empty).unwrap(), @r#"{"data":[],"iterator":null,"prevIterator":null,"done":true}"#);
+}
+
+struct TimesQuery {
+    order: Order,
+    before: Option<Timestamp>,
+    with_content: Option<bool>,
+    event_types: Vec<String>,
+}
+
+impl FromQuery for TimesQuery {
+    fn from_query(query: &mut QueryString) -> Option<Self> {
+        let event_types = query.list("event_types", |text| text.parse().map(|name: EventTypeName| name.to_string()));
+        let (before, with_content) = (query.time("before"), query.flag("with_content"));
+        Some(Self { order: OrderedListQuery::<JobId>::from_query(query)?.order, before, with_content, event_types })
+    }
+}
+
+#[tokio::test]
+async fn times_flags_orders_and_lists_are_read_from_a_query() {
+    let router = Router::new().route(
+        "/",
+        route(async |Query(TimesQuery { order, before, with_content, event_types }): Query<TimesQuery>| {
+            format!("{order:?} {before:?} {with_content:?} {event_types:?}")
+        }),
+    );
+    let mut table = String::new();
+    for query in [
+        "",
+        "?order=descending&before=2024-03-13T14:58:26.007Z&with_content=false&event_types=a,b&event_types=b&event_types=c",
+        "?before=2024-03-13T15:58:26%2B01:00",
+        "?order=desc&before=yesterday&with_content=1&event_types=a,,b",
+    ] {
+        let answer = get(&router, &format!("/{query}")).await;
+        writeln!(table, "{query}\n  {}", answer.lines().last().unwrap()).unwrap();
+    }
+    assert_snapshot!(table, @r#"
+
+      Ascending None None []
+    ?order=descending&before=2024-03-13T14:58:26.007Z&with_content=false&event_types=a,b&event_types=b&event_types=c
+      Descending Some(Timestamp(1710341906007)) Some(false) ["a", "b", "c"]
+    ?before=2024-03-13T15:58:26%2B01:00
+      Ascending Some(Timestamp(1710341906000)) None []
+    ?order=desc&before=yesterday&with_content=1&event_types=a,,b
+      {"detail":[{"loc":["query","event_types"],"msg":"must be 1 to 256 letters, digits, `-`, `_` or `.`","type":"value_error"},{"loc":["query","before"],"msg":"must be a date and time as in RFC 3339","type":"value_error"},{"loc":["query","with_content"],"msg":"must be `true` or `false`","type":"value_error"},{"loc":["query","order"],"msg":"must be `ascending` or `descending`","type":"value_error"}]}
+    "#);
 }

@@ -10,11 +10,14 @@
 //! Requests go through routers that are made as the functions make theirs.
 
 mod api_key;
+mod around;
 mod body;
 mod edge;
 mod error;
 mod extract;
+mod object;
 mod openapi;
 mod permission;
+mod revocation;
 mod support;
 mod token;

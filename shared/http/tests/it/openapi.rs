@@ -5,10 +5,10 @@ use serde_json::Value;
 use tidings_domain::ids::JobId;
 use tidings_http::openapi::complete;
 use tidings_http::{
-    AnyScope, Caller, Credentials, Fault, FromJson, Idempotency, Json, ListQuery, ListResponse, Object, Path, Query,
-    Reply, no_content,
+    AnyScope, Caller, Credentials, Fault, FromJson, Idempotency, Json, ListQuery, ListResponse, Object,
+    OrderedListQuery, Path, Query, Reply, no_content,
 };
-use utoipa::ToSchema;
+use utoipa::{IntoParams as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -55,6 +55,13 @@ async fn read(_: Path<JobId>) -> Reply {
     no_content()
 }
 
+#[utoipa::path(
+    get, path = "/api/v1/api-key", security(("HTTPBearer" = [])), responses((status = 200, body = JobOut)),
+)]
+async fn keys(_: Caller<AnyScope>) -> Reply {
+    no_content()
+}
+
 #[utoipa::path(get, path = "/health", responses((status = 204)))]
 async fn health() -> Reply {
     no_content()
@@ -64,6 +71,7 @@ fn document() -> Value {
     let (_, mut document) = OpenApiRouter::<Credentials>::new()
         .routes(routes!(create, list))
         .routes(routes!(read))
+        .routes(routes!(keys))
         .routes(routes!(health))
         .with_state::<()>(credentials())
         .split_for_parts();
@@ -85,6 +93,7 @@ fn every_operation_lists_the_errors_that_it_can_answer_with() {
     get /webhook: 200 401 403 422 500 503
     post /webhook: 201 400 401 403 409 413 415 422 500 503
     get /webhook/{id}: 200 404 500 503
+    get /api/v1/api-key: 200 401 403 404 409 422 429 500 503
     get /health: 204 500
     ");
     let described = &document["paths"]["/webhook"]["post"]["responses"]["409"]["description"];
@@ -98,7 +107,7 @@ fn errors_have_the_contracts_schemas() {
     for name in ["HttpErrorOut", "HTTPValidationError", "ValidationErrorItem", "ErrorCode", "FaultKind"] {
         assert!(schemas[name].is_object(), "{name}: {schemas:#}");
     }
-    assert_snapshot!(serde_json::to_string(&schemas["ErrorCode"]["enum"]).unwrap(), @r#"["authentication_failed","conflict","generic_error","insufficient access","method_not_allowed","not_found","payload_too_large","server_error","too_many_requests","unavailable","unsupported_media_type"]"#);
+    assert_snapshot!(serde_json::to_string(&schemas["ErrorCode"]["enum"]).unwrap(), @r#"["authentication_failed","conflict","generic_error","insufficient access","limit_reached","method_not_allowed","not_found","payload_too_large","server_error","too_many_requests","unavailable","unsupported_media_type"]"#);
     assert_snapshot!(serde_json::to_string(&schemas["HTTPValidationError"]).unwrap(), @r##"{"type":"object","description":"The body of an answer to a request that can be read and breaks rules.","required":["detail"],"properties":{"detail":{"type":"array","items":{"$ref":"#/components/schemas/ValidationErrorItem"},"description":"Everything that is wrong."}}}"##);
     assert_snapshot!(serde_json::to_string(&schemas["ValidationErrorItem"]["properties"]["loc"]).unwrap(), @r#"{"type":"array","items":{"type":"string"},"description":"The way to it, from `body`, `query`, `path` or `header` on. Positions in lists are numbers as text."}"#);
     assert_snapshot!(serde_json::to_string(&document["components"]["securitySchemes"]).unwrap(), @r#"{"HTTPBearer":{"type":"http","scheme":"bearer","description":"A JSON web token, or an API key (`tdk_...`)."}}"#);
@@ -133,12 +142,35 @@ fn a_list_takes_a_limit_and_an_iterator() {
       {
         "name": "iterator",
         "in": "query",
-        "description": "The `iterator` of the page before.",
+        "description": "The `iterator` of the page before, or the `prevIterator` of the page after.",
         "required": false,
         "schema": {
           "type": "string"
         }
       }
     ]
+    "#);
+}
+
+#[test]
+fn a_list_that_runs_either_way_takes_an_order_too() {
+    let parameters = OrderedListQuery::<JobId>::into_params(|| None);
+    let parameters = serde_json::to_value(parameters).unwrap();
+    assert_eq!(parameters.as_array().unwrap().len(), 3);
+    assert_json_snapshot!(parameters[2], @r#"
+    {
+      "name": "order",
+      "in": "query",
+      "description": "Which way the list runs.",
+      "required": false,
+      "schema": {
+        "type": "string",
+        "default": "ascending",
+        "enum": [
+          "ascending",
+          "descending"
+        ]
+      }
+    }
     "#);
 }

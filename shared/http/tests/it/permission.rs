@@ -7,7 +7,7 @@ use axum::routing::get;
 use http::{HeaderValue, Request, StatusCode};
 use insta::assert_snapshot;
 use tidings_domain::caller::Caller;
-use tidings_http::credential::{MintOptions, mint};
+use tidings_http::credential::{Holder, MintOptions, mint};
 use tidings_http::{Admin, AnyScope, Organization};
 
 use crate::support::{SECRET, TestClock, admin, application, credentials, get_as, organization, send};
@@ -59,7 +59,7 @@ async fn what_is_permitted_too_little_is_told_so() {
 #[test]
 fn an_application_is_no_admin_whatever_its_key_says() {
     let caller = Caller { scope: application().scope, ..admin() };
-    assert!(tidings_http::Caller::<Admin>::permit(caller).is_err());
+    assert!(tidings_http::Caller::<Admin>::permit(Holder { caller, token: None }).is_err());
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ use http_body_util::BodyExt as _;
 use tidings_domain::Timestamp;
 use tidings_domain::caller::{Caller, Role, Scope};
 use tidings_domain::ids::{ApplicationId, OrganizationId};
-use tidings_http::credential::{CACHE_FOR, CredentialOptions, FindApiKey, JwksDocument, PublicKey};
+use tidings_domain::token::Revocation;
+use tidings_http::credential::{CACHE_FOR, CredentialOptions, FindApiKey, FindRevocation, JwksDocument, PublicKey};
 use tidings_http::{Credentials, finish};
 use tidings_runtime::Clock;
 use tower::ServiceExt as _;
@@ -51,12 +52,17 @@ pub(crate) fn no_api_keys() -> FindApiKey {
     Arc::new(|_| async { Ok(None) }.boxed())
 }
 
+pub(crate) fn no_revocations() -> FindRevocation {
+    Arc::new(|_, _, _| async { Ok(Revocation::default()) }.boxed())
+}
+
 pub(crate) fn options(clock: &TestClock) -> CredentialOptions {
     CredentialOptions {
         hs256_secret: SECRET.to_vec(),
         public_keys: vec![PublicKey::from_pem(RSA_PUBLIC).unwrap(), PublicKey::from_pem(ED25519_PUBLIC).unwrap()],
         jwks: None::<JwksDocument>,
         find_api_key: no_api_keys(),
+        find_revocation: no_revocations(),
         clock: clock.clock(),
         cache_for: CACHE_FOR,
     }
@@ -72,6 +78,7 @@ pub(crate) fn organization() -> Caller {
         scope: Scope::Organization,
         role: Role::User,
         organizations: Vec::new(),
+        feature_flags: Vec::new(),
     }
 }
 

@@ -65,7 +65,7 @@ fn unsigned(header: &Value) -> String {
 }
 
 async fn holder(options: CredentialOptions, token: &str) -> Option<Caller> {
-    Credentials::new(options).authenticate(token).await.ok()
+    Credentials::new(options).authenticate(token).await.ok().map(|holder| holder.caller)
 }
 
 #[tokio::test]
@@ -121,12 +121,15 @@ async fn a_good_token_tells_who_its_holder_is() {
     let application = application();
     let tidings_domain::caller::Scope::Application(app) = application.scope else { panic!("an application") };
     let org = organization().organization;
+    let flagged = Caller { feature_flags: vec!["a".parse().unwrap()], ..application.clone() };
     let good = [
         ("organization", hs256(&claims()), organization()),
+        ("organization with flags", hs256(&with(&json!({"feature_flags": ["a"]}))), organization()),
         ("other claims", hs256(&with(&json!({"iss": "svix-server", "aud": ["a"], "x": {"y": 1}}))), organization()),
         ("fraction of a second", hs256(&with(&json!({"exp": 1_800_003_600.5, "nbf": 0.25}))), organization()),
         ("admin", hs256(&with(&json!({"role": "admin", "organizations": ["acme"]}))), admin()),
-        ("application", hs256(&with(&json!({"org": org, "sub": app, "feature_flags": ["a"]}))), application.clone()),
+        ("application", hs256(&with(&json!({"org": org, "sub": app}))), application.clone()),
+        ("flags", hs256(&with(&json!({"org": org, "sub": app, "feature_flags": ["a", "no flag"]}))), flagged),
         ("application with a role", hs256(&with(&json!({"org": org, "sub": app, "role": "admin"}))), application),
         ("RS256", signed(Algorithm::RS256, None, &rsa()), organization()),
         ("EdDSA", signed(Algorithm::EdDSA, None, &ed25519()), organization()),
@@ -214,12 +217,13 @@ fn what_is_no_public_key_is_refused_at_the_start() {
 
 #[tokio::test]
 async fn a_minted_token_is_accepted_for_the_same_caller_until_it_expires() {
-    for caller in [organization(), application(), admin()] {
+    let flagged = Caller { feature_flags: vec!["beta".parse().unwrap()], ..application() };
+    for caller in [organization(), application(), admin(), flagged] {
         let clock = TestClock::new();
         let credentials = Credentials::new(options(&clock));
         let mint_options = MintOptions { caller: &caller, now: clock.now(), expires_in: Duration::from_secs(3600) };
         let token = mint(SECRET, mint_options).unwrap();
-        assert_eq!(credentials.authenticate(&token).await.ok(), Some(caller));
+        assert_eq!(credentials.authenticate(&token).await.unwrap().caller, caller);
         clock.advance_ms(3_660_000);
         assert!(credentials.authenticate(&token).await.is_err());
     }
@@ -230,6 +234,8 @@ fn nothing_is_minted_that_would_not_be_accepted_as_it_was_meant() {
     let options = |caller| MintOptions { caller, now: TestClock::new().now(), expires_in: Duration::from_secs(60) };
     let person = Caller { scope: application().scope, ..admin() };
     assert!(matches!(mint(SECRET, options(&person)), Err(MintError::ApplicationWithRole)));
+    let flagged = Caller { feature_flags: vec!["beta".parse().unwrap()], ..organization() };
+    assert!(matches!(mint(SECRET, options(&flagged)), Err(MintError::OrganizationWithFlags)));
     assert!(matches!(mint(b"", options(&organization())), Err(MintError::EmptySecret)));
 }
 
