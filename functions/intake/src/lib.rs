@@ -1,19 +1,22 @@
 //! Accepts work: writes it down, answers. This is the hot path, so it holds only what accepting takes.
 
 pub mod routes;
+mod schemas;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::FromRef;
+use axum::{Extension, Router};
 use tidings_domain::job::ProviderId;
 use tidings_egress::Egress;
-use tidings_http::Credentials;
+use tidings_http::{BodyLimit, Credentials};
 use tidings_runtime::Clock;
 use tidings_store::Store;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use crate::schemas::Schemas;
 
 /// What the routes work with. Clones share everything.
 #[derive(Clone)]
@@ -40,7 +43,11 @@ impl FromRef<State> for Credentials {
 
 /// The routes with their OpenAPI descriptions.
 pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(routes::job::create))
+    let messages = OpenApiRouter::new()
+        .routes(routes!(routes::message::create))
+        .layer(Extension(BodyLimit(routes::message::MAX_BODY_BYTES)))
+        .layer(Extension(Schemas::default()));
+    OpenApiRouter::new().routes(routes!(routes::job::create)).merge(messages)
 }
 
 /// The function's routes, to be finished by `tidings_http::finish`.

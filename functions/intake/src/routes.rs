@@ -1,3 +1,4 @@
 //! One module for each resource.
 
 pub mod job;
+pub mod message;

@@ -9,14 +9,17 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use intake::State;
 use tidings_domain::Timestamp;
+use tidings_domain::application::Application;
 use tidings_domain::caller::{Caller, Role, Scope};
 use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_domain::metadata::Metadata;
 use tidings_egress::Egress;
 use tidings_harness::{Table, TestClock};
 use tidings_http::Credentials;
 use tidings_http::credential::{MintOptions, mint};
 use tidings_runtime::Settings;
 use tidings_runtime::settings::Defaults;
+use tidings_store::Created;
 use tower::ServiceExt as _;
 
 pub(crate) const SECRET: &str = "a secret of the tests, which is long enough";
@@ -64,6 +67,34 @@ impl Service {
         shown(self.send(post().body(body.into()).unwrap()).await).await
     }
 
+    /// What is answered to a request for a message of the application `acme`, as text.
+    pub(crate) async fn message(&self, body: impl Into<Body>) -> String {
+        shown(self.send(post_message("acme").body(body.into()).unwrap()).await).await
+    }
+
+    /// The application `acme` of organization 1.
+    pub(crate) async fn acme(&self) -> Application {
+        let id = ApplicationId::new(NOW, [1; 15]);
+        let acme = Application {
+            id,
+            organization: organization(1).organization,
+            uid: Some("acme".parse().unwrap()),
+            name: "Acme".to_owned(),
+            throttle_rate: None,
+            metadata: Metadata::default(),
+            tokens_valid_after: None,
+            created_at: NOW,
+            updated_at: NOW,
+        };
+        assert_eq!(self.table.store().create_application(&acme, None).await.unwrap(), Created::Written);
+        acme
+    }
+
+    /// How many items of this kind the table holds.
+    pub(crate) async fn count(&self, entity: &str) -> usize {
+        self.written().await.matches(&format!("entity={entity}\n")).count()
+    }
+
     /// Everything that the table holds.
     pub(crate) async fn written(&self) -> String {
         #[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
@@ -75,7 +106,7 @@ impl Service {
 
     /// How many jobs the table holds.
     pub(crate) async fn jobs(&self) -> usize {
-        self.written().await.matches("entity=job\n").count()
+        self.count("job").await
     }
 }
 
@@ -102,6 +133,7 @@ pub(crate) fn organization(number: u8) -> Caller {
         scope: Scope::Organization,
         role: Role::User,
         organizations: Vec::new(),
+        feature_flags: Vec::new(),
     }
 }
 
@@ -110,9 +142,9 @@ pub(crate) fn application() -> Caller {
     Caller { scope: Scope::Application(id), ..organization(1) }
 }
 
-/// A token that is good for an hour from the tests' first moment on.
+/// A token that is good for a year from the tests' first moment on.
 pub(crate) fn token(caller: &Caller) -> String {
-    mint(SECRET.as_bytes(), MintOptions { caller, now: NOW, expires_in: Duration::from_secs(3600 * 24) }).unwrap()
+    mint(SECRET.as_bytes(), MintOptions { caller, now: NOW, expires_in: Duration::from_hours(24 * 365) }).unwrap()
 }
 
 /// A request for a job by organization 1.
@@ -122,6 +154,17 @@ pub(crate) fn post() -> http::request::Builder {
 
 pub(crate) fn post_as(bearer: &str) -> http::request::Builder {
     Request::post("/webhook")
+        .header("authorization", format!("Bearer {bearer}"))
+        .header("content-type", "application/json")
+}
+
+/// A request for a message of an application, by organization 1.
+pub(crate) fn post_message(application: &str) -> http::request::Builder {
+    post_message_as(&token(&organization(1)), application)
+}
+
+pub(crate) fn post_message_as(bearer: &str, application: &str) -> http::request::Builder {
+    Request::post(format!("/api/v1/app/{application}/msg"))
         .header("authorization", format!("Bearer {bearer}"))
         .header("content-type", "application/json")
 }
@@ -152,7 +195,13 @@ pub(crate) async fn job_of(response: Response<Body>) -> String {
 /// A text without random ids, and without the shard that follows from one.
 pub(crate) fn redact(text: &str) -> String {
     let mut text = text.to_owned();
-    for (before, length, after) in [("job_", 27, "job_[id]"), ("org_", 27, "org_[id]"), ("DUE#", 2, "DUE#[shard]")] {
+    for (before, length, after) in [
+        ("app_", 27, "app_[id]"),
+        ("job_", 27, "job_[id]"),
+        ("msg_", 27, "msg_[id]"),
+        ("org_", 27, "org_[id]"),
+        ("DUE#", 2, "DUE#[shard]"),
+    ] {
         let mut parts = text.split(before);
         let mut redacted = parts.next().unwrap_or_default().to_owned();
         for part in parts {

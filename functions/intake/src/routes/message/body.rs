@@ -1,0 +1,149 @@
+//! What a request for a message says.
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use serde_json::Value;
+use tidings_domain::Timestamp;
+use tidings_domain::application::Application;
+use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_domain::message::{MAX_CHANNELS, MAX_TAGS, PAYLOAD_RETENTION_DAYS, RETENTION};
+use tidings_domain::metadata::Metadata;
+use tidings_domain::names::{Channel, EventId, EventTypeName, Tag, Uid};
+use tidings_http::{ApiError, Fault, FaultKind, FromJson, FromJsonAround, Object, RawMember, Set, Text, Whole};
+use tidings_runtime::random;
+use utoipa::ToSchema;
+
+/// What peers can do and this service cannot: refused, so that nobody believes that it was done.
+const UNSUPPORTED: [&str; 2] = ["transformationsParams", "deliverAt"];
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A message to be sent.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct MessageIn {
+    /// What it is about.
+    #[schema(value_type = String, max_length = 256, pattern = r"^[a-zA-Z0-9\-_.]+$", example = "user.signup")]
+    pub(super) event_type: EventTypeName,
+    /// A JSON object of at most 256 KiB, delivered byte for byte as it is sent.
+    #[schema(value_type = Object, example = json!({"email": "test@example.com", "username": "test_user"}))]
+    pub(super) payload: Bytes,
+    /// The sender's own name for it, unique in its application for a day at least.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = r"^[a-zA-Z0-9\-_.]+$")]
+    pub(super) event_id: Option<EventId>,
+    /// Narrows who gets it.
+    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 5)]
+    pub(super) channels: Vec<Channel>,
+    /// What it can be listed by.
+    #[schema(value_type = Option<Vec<String>>, max_items = 8)]
+    pub(super) tags: Vec<Tag>,
+    /// How many days the payload is kept; `payloadRetentionHours` says the same in hours.
+    #[schema(rename = "payloadRetentionPeriod", value_type = i64, minimum = 5, maximum = 90, default = 90, required = false)]
+    pub(super) payload_retention: Duration,
+    /// The application to make if nobody has the uid in the path.
+    pub(super) application: Option<ApplicationIn>,
+}
+
+/// An application as it is to be.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ApplicationIn {
+    /// For people.
+    #[schema(min_length = 1, max_length = 1024)]
+    name: String,
+    /// The uid in the path, or left out.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = r"^[a-zA-Z0-9\-_.]+$")]
+    uid: Option<Uid>,
+    /// Most attempts a second, over all of its endpoints. `rateLimit` is its older name.
+    #[schema(value_type = Option<u16>, minimum = 1)]
+    throttle_rate: Option<NonZeroU16>,
+    /// Texts that the caller keeps here.
+    #[schema(value_type = std::collections::BTreeMap<String, String>, required = false)]
+    metadata: Metadata,
+}
+
+impl FromJsonAround for MessageIn {
+    const RAW: &'static str = "payload";
+
+    fn from_json_around(mut rest: Object, raw: Option<RawMember>) -> Result<Self, Vec<Fault>> {
+        let event_type = rest.required("eventType");
+        let payload = rest.required_object("payload", raw);
+        let event_id = rest.nullable("eventId");
+        let channels = rest.nullable::<Set<Channel, 1, MAX_CHANNELS>>("channels").map(|Set(channels)| channels);
+        let tags = rest.nullable::<Set<Tag, 0, MAX_TAGS>>("tags").map(|Set(tags)| tags);
+        let payload_retention = retention(&mut rest);
+        let application = rest.nullable("application");
+        for name in UNSUPPORTED {
+            if rest.nullable::<Value>(name).is_some() {
+                rest.refuse(name, "is not supported: leave it out, or null");
+            }
+        }
+        rest.finish(|| {
+            Some(Self {
+                event_type: event_type?,
+                payload: payload?.bytes,
+                event_id,
+                channels: channels.unwrap_or_default(),
+                tags: tags.unwrap_or_default(),
+                payload_retention,
+                application,
+            })
+        })
+    }
+}
+
+/// How long the payload is kept. Newer clients say it in hours.
+fn retention(rest: &mut Object) -> Duration {
+    const LEAST: u64 = *PAYLOAD_RETENTION_DAYS.start();
+    const MOST: u64 = *PAYLOAD_RETENTION_DAYS.end();
+
+    let days = rest.nullable::<Whole<LEAST, MOST>>("payloadRetentionPeriod").map(|Whole(days)| days * 24);
+    let hours =
+        rest.nullable::<Whole<{ LEAST * 24 }, { MOST * 24 }>>("payloadRetentionHours").map(|Whole(hours)| hours);
+    if days.zip(hours).is_some_and(|(days, hours)| days != hours) {
+        rest.refuse("payloadRetentionHours", "must be as long as `payloadRetentionPeriod`, or left out");
+    }
+    let hours = days.or(hours).and_then(|hours| u32::try_from(hours).ok());
+    hours.map_or(RETENTION, |hours| HOUR * hours)
+}
+
+impl FromJson for ApplicationIn {
+    fn from_json(value: Value) -> Result<Self, Vec<Fault>> {
+        let mut object = Object::from_json(value)?;
+        let name = object.required::<Text<1, 1024>>("name").map(|Text(name)| name);
+        let uid = object.nullable("uid");
+        object.alias("throttleRate", "rateLimit");
+        let throttle_rate = object.nullable("throttleRate");
+        let metadata = object.optional("metadata").unwrap_or_default();
+        object.finish(|| Some(Self { name: name?, uid, throttle_rate, metadata }))
+    }
+}
+
+impl ApplicationIn {
+    /// A new application under the uid of a path. A body that asks for another one contradicts it.
+    pub(super) fn make(
+        self,
+        organization: OrganizationId,
+        path: &Uid,
+        now: Timestamp,
+    ) -> Result<Application, ApiError> {
+        let Self { name, uid, throttle_rate, metadata } = self;
+        if uid.is_some_and(|uid| uid != *path) {
+            let fault = Fault::new(FaultKind::Value, "must be the uid in the path, or be left out");
+            return Err(ApiError::invalid_body(vec![fault.within("uid").within("application")]));
+        }
+        Ok(Application {
+            id: ApplicationId::new(now, random::bytes()),
+            organization,
+            uid: Some(path.clone()),
+            name,
+            throttle_rate,
+            metadata,
+            tokens_valid_after: None,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+}
