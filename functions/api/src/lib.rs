@@ -1,15 +1,23 @@
 //! Everything over HTTP that is not accepting work: manage, list, read, the OpenAPI document and its page.
 
+mod body;
+mod change;
+mod filters;
+mod reach;
+mod repetition;
 pub mod routes;
+mod status;
 
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRef;
+use tidings_egress::Egress;
 use tidings_http::Credentials;
 use tidings_runtime::Clock;
 use tidings_runtime::settings::Secret;
 use tidings_store::Store;
+use tidings_vault::Vault;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,11 +26,15 @@ use utoipa_axum::routes;
 pub struct State {
     /// The table.
     pub store: Store,
+    /// Says where requests may go.
+    pub egress: Egress,
+    /// Seals endpoints' secrets and headers.
+    pub vault: Vault,
     /// Who is calling.
     pub credentials: Credentials,
     /// The time.
     pub clock: Clock,
-    /// What callbacks are signed with is derived from this.
+    /// Signs applications' tokens; what callbacks are signed with is derived from it.
     pub secret: Secret,
     /// How long the fast lane owns a new record.
     pub grace: Duration,
@@ -37,15 +49,47 @@ impl FromRef<State> for Credentials {
 /// The routes with their OpenAPI descriptions.
 pub fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
+        .routes(routes!(routes::api_key::create, routes::api_key::list))
+        .routes(routes!(routes::api_key::revoke))
+        .routes(routes!(routes::application::create, routes::application::list))
+        .routes(routes!(routes::application::get, routes::application::update, routes::application::patch_application, routes::application::delete))
+        .routes(routes!(routes::attempt::list_by_endpoint))
+        .routes(routes!(routes::attempt::list_by_message))
+        .routes(routes!(routes::attempt::get))
+        .routes(routes!(routes::attempt::expunge))
+        .routes(routes!(routes::authentication::app_portal_access))
+        .routes(routes!(routes::authentication::expire_all))
+        .routes(routes!(routes::authentication::logout))
+        .routes(routes!(routes::background_task::list))
+        .routes(routes!(routes::background_task::get))
+        .routes(routes!(routes::delivery::list_attempted_messages))
+        .routes(routes!(routes::delivery::resend))
+        .routes(routes!(routes::destination::list))
+        .routes(routes!(routes::docs::openapi))
+        .routes(routes!(routes::docs::page))
+        .routes(routes!(routes::endpoint::create, routes::endpoint::list))
+        .routes(routes!(routes::endpoint::get, routes::endpoint::update, routes::endpoint::patch, routes::endpoint::delete))
+        .routes(routes!(routes::endpoint::headers::get, routes::endpoint::headers::update, routes::endpoint::headers::patch))
+        .routes(routes!(routes::endpoint::secret::get))
+        .routes(routes!(routes::endpoint::secret::rotate))
+        .routes(routes!(routes::event_type::create, routes::event_type::list::list))
+        .routes(routes!(routes::event_type::get, routes::event_type::update, routes::event_type::patch, routes::event_type::delete))
+        .routes(routes!(routes::example::send))
+        .routes(routes!(routes::health::get))
+        .routes(routes!(routes::health::ping))
         .routes(routes!(routes::job::list))
         .routes(routes!(routes::job::signing_secret))
         .routes(routes!(routes::job::get))
         .routes(routes!(routes::job::retry))
-        .routes(routes!(routes::api_key::create, routes::api_key::list))
-        .routes(routes!(routes::api_key::revoke))
-        .routes(routes!(routes::health::get))
-        .routes(routes!(routes::docs::openapi))
-        .routes(routes!(routes::docs::page))
+        .routes(routes!(routes::message::list))
+        .routes(routes!(routes::message::get))
+        .routes(routes!(routes::message::expunge))
+        .routes(routes!(routes::message::precheck))
+        .routes(routes!(routes::repair::recover))
+        .routes(routes!(routes::repair::replay_missing))
+        .routes(routes!(routes::stats::of_application))
+        .routes(routes!(routes::stats::of_endpoint))
+        .routes(routes!(routes::stats::attempts_of_endpoint))
 }
 
 /// The function's routes, to be finished by `tidings_http::finish`.

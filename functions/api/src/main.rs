@@ -2,11 +2,13 @@
 
 use anyhow::Context as _;
 use api::State;
+use tidings_egress::Egress;
 use tidings_http::Credentials;
 use tidings_runtime::settings::Defaults;
 use tidings_runtime::{Clock, Settings};
 use tidings_store::Store;
 use tidings_telemetry::{Format, ignore};
+use tidings_vault::Vault;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -18,6 +20,8 @@ async fn main() -> Result<(), lambda_http::Error> {
     let clock = Clock::system();
     let state = State {
         credentials: Credentials::from_settings(&settings, &store, &clock)?,
+        egress: Egress::new(tidings_egress::Options { allow: settings.egress_allow, ..Default::default() })?,
+        vault: Vault::new(&settings.encryption_keys.context("TIDINGS_ENCRYPTION_KEY: must be set")?),
         store,
         clock,
         secret: settings.jwt_secret.context("TIDINGS_JWT_SECRET: must be set")?,

@@ -118,7 +118,7 @@ impl FromJson for RoleIn {
 impl From<ApiKey> for ApiKeyOut {
     fn from(key: ApiKey) -> Self {
         let ApiKey { id, description, caller, hash: _, created_at } = key;
-        let caller::Caller { organization: _, scope, role, organizations } = caller;
+        let caller::Caller { organization: _, scope, role, organizations, feature_flags: _ } = caller;
         let application = match scope {
             Scope::Organization => None,
             Scope::Application(application) => Some(application),
@@ -145,6 +145,7 @@ pub async fn create(
         scope: application.map_or(Scope::Organization, Scope::Application),
         role: role.unwrap_or_default(),
         organizations: organizations.unwrap_or_default(),
+        feature_flags: Vec::new(),
     };
     if !maker.may_grant(&caller) {
         return Err(ApiError::insufficient_access());

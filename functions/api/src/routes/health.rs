@@ -12,3 +12,12 @@ use tidings_http::{Reply, no_content};
 pub async fn get() -> Reply {
     no_content()
 }
+
+/// Tell that requests are taken, by another path
+#[utoipa::path(
+    get, path = "/api/v1/health/ping", operation_id = "v1.health.ping", tag = "Health",
+    responses((status = 204, description = "Requests are taken")),
+)]
+pub async fn ping() -> Reply {
+    no_content()
+}

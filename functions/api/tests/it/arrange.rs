@@ -1,19 +1,24 @@
-//! Jobs and keys as they come to be, by the store.
+//! What the tests are about, as it comes to be, by the store.
 
 use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tidings_domain::Timestamp;
 use tidings_domain::api_key::{ApiKey, ApiKeySecret};
+use tidings_domain::application::Application;
 use tidings_domain::caller::Caller;
-use tidings_domain::ids::{ApiKeyId, JobId};
+use tidings_domain::endpoint::{Endpoint, Sealed};
+use tidings_domain::event_type::EventType;
+use tidings_domain::ids::{ApiKeyId, ApplicationId, EndpointId, JobId};
 use tidings_domain::job::{Job, JobStatus, ProviderId};
+use tidings_domain::metadata::Metadata;
+use tidings_domain::signature::{EndpointKeys, SigningKey};
 use tidings_domain::webhook_url::WebhookUrl;
-use tidings_store::Store;
 use tidings_store::agenda::{Claim, Finished};
 use tidings_store::job::Accepted;
+use tidings_store::{Created, Store};
 
-use crate::support::{NOW, organization};
+use crate::support::{NOW, organization, vault};
 
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
 
@@ -100,4 +105,80 @@ pub(crate) async fn api_key(store: &Store, caller: &Caller, number: u8) -> (ApiK
     };
     store.create_api_key(&key).await.unwrap();
     (id, secret.reveal().to_owned())
+}
+
+/// An application of an organization. That of number 9 is [`crate::support::application`]'s.
+pub(crate) async fn application(store: &Store, organization_number: u8, number: u8, uid: Option<&str>) -> Application {
+    let application = imagined_application(organization_number, number, uid);
+    assert_eq!(store.create_application(&application, None).await.unwrap(), Created::Written);
+    application
+}
+
+pub(crate) fn imagined_application(organization_number: u8, number: u8, uid: Option<&str>) -> Application {
+    let created_at = Timestamp::from_millis(1_700_000_000_000);
+    Application {
+        id: ApplicationId::new(created_at, [number; 15]),
+        organization: organization(organization_number).organization,
+        uid: uid.map(|uid| uid.parse().unwrap()),
+        name: format!("application {number}"),
+        throttle_rate: None,
+        metadata: Metadata::default(),
+        tokens_valid_after: None,
+        created_at,
+        updated_at: created_at,
+    }
+}
+
+/// An endpoint of an application.
+pub(crate) async fn endpoint(store: &Store, application: &Application, number: u8, uid: Option<&str>) -> Endpoint {
+    let endpoint = imagined_endpoint(application, number, uid);
+    assert_eq!(store.create_endpoint(&endpoint, None, None).await.unwrap(), Created::Written);
+    endpoint
+}
+
+pub(crate) fn imagined_endpoint(application: &Application, number: u8, uid: Option<&str>) -> Endpoint {
+    let created_at = application.created_at;
+    let mut endpoint = Endpoint {
+        id: EndpointId::new(created_at, [number; 15]),
+        organization: application.organization,
+        application: application.id,
+        uid: uid.map(|uid| uid.parse().unwrap()),
+        url: WebhookUrl::try_from(format!("https://example.com/{number}")).unwrap(),
+        description: String::new(),
+        event_types: None,
+        channels: None,
+        disabled: false,
+        throttle_rate: None,
+        metadata: Metadata::default(),
+        retry_schedule: None,
+        timeout: None,
+        keys: Sealed(Vec::new()),
+        headers: None,
+        failing_since: None,
+        created_at,
+        updated_at: created_at,
+    };
+    let keys = EndpointKeys::new(SigningKey::generate([number; 24]));
+    endpoint.keys = vault().seal(endpoint.organization, &endpoint.keys_context(), keys.seal_text().as_bytes());
+    endpoint
+}
+
+pub(crate) fn imagined_event_type(name: &str) -> EventType {
+    EventType {
+        organization: organization(1).organization,
+        name: name.parse().unwrap(),
+        description: format!("about {name}"),
+        archived: false,
+        deprecated: false,
+        schemas: None,
+        check_schema: false,
+        feature_flags: Vec::new(),
+        group_name: None,
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+pub(crate) async fn event_type(store: &Store, event_type: &EventType) {
+    assert_eq!(store.create_event_type(event_type, None).await.unwrap(), Created::Written);
 }

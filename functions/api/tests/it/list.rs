@@ -47,7 +47,7 @@ async fn an_entry_of_the_list_is_the_job_without_its_records() {
     let service = six().await;
     assert_snapshot!(service.get("/webhook?status=failed&limit=1").await.shown(), @r#"
     200
-    {"data":[{"jobId":"job_3OuiYz9OotPRCsuVwrqy9IC5JPL","status":"failed","providers":["gas","internet"],"callbackUrl":"https://example.com/complete","createdAt":"2027-01-15T07:58:24.000Z","updatedAt":"2027-01-15T07:59:24.000Z","attempts":1,"lastError":"internet: answered 500","nextDueAt":null}],"iterator":"job_3OuiYz9OotPRCsuVwrqy9IC5JPL","done":false}
+    {"data":[{"jobId":"job_3OuiYz9OotPRCsuVwrqy9IC5JPL","status":"failed","providers":["gas","internet"],"callbackUrl":"https://example.com/complete","createdAt":"2027-01-15T07:58:24.000Z","updatedAt":"2027-01-15T07:59:24.000Z","attempts":1,"lastError":"internet: answered 500","nextDueAt":null}],"iterator":"job_3OuiYz9OotPRCsuVwrqy9IC5JPL","prevIterator":"-job_3OuiYz9OotPRCsuVwrqy9IC5JPL","done":false}
     "#);
 }
 
@@ -55,7 +55,7 @@ async fn an_entry_of_the_list_is_the_job_without_its_records() {
 async fn an_empty_list_is_done_and_has_no_iterator() {
     assert_snapshot!(Service::start().await.get("/webhook").await.shown(), @r#"
     200
-    {"data":[],"iterator":null,"done":true}
+    {"data":[],"iterator":null,"prevIterator":null,"done":true}
     "#);
 }
 
@@ -79,6 +79,32 @@ async fn pages_follow_one_another_by_the_iterator_until_done() {
         }
         assert_eq!(listed, expected, "{filter}limit={limit}");
     }
+}
+
+#[tokio::test]
+async fn going_back_shows_the_same_jobs_in_the_same_order() {
+    let service = six().await;
+    let page = async |query: String| service.get(&format!("/webhook?{query}")).await;
+    for limit in 1..=4 {
+        let last = page("limit=6".to_owned()).await;
+        let mut back = format!("-{}", last.json()["iterator"].as_str().unwrap());
+        let mut seen = numbers(&last).split_off(5);
+        loop {
+            let answer = page(format!("limit={limit}&iterator={back}")).await;
+            seen = [numbers(&answer), seen].concat();
+            let body = answer.json();
+            if body["done"] == true {
+                break;
+            }
+            back = body["prevIterator"].as_str().unwrap().to_owned();
+        }
+        assert_eq!(seen, numbers(&last), "{limit}");
+    }
+    // There and back: the page before the second one is the first one.
+    let first = page("limit=2".to_owned()).await;
+    let second = page(format!("limit=2&iterator={}", first.json()["iterator"].as_str().unwrap())).await;
+    let again = page(format!("limit=2&iterator={}", second.json()["prevIterator"].as_str().unwrap())).await;
+    assert_eq!(numbers(&again), numbers(&first));
 }
 
 #[tokio::test]
@@ -120,6 +146,7 @@ async fn a_bad_query_is_422_with_every_fault() {
         "status=pending&status=failed",
         "iterator=",
         "iterator=6",
+        "iterator=-",
         "iterator=key_0ujsswThIGTUYm2K8FjOOfXtY1K",
         "limit=x&status=y&iterator=z",
     ] {
@@ -158,6 +185,8 @@ async fn a_bad_query_is_422_with_every_fault() {
     iterator=
       ["query","iterator"] value_error "must be `job_` followed by 27 letters or digits"
     iterator=6
+      ["query","iterator"] value_error "must be `job_` followed by 27 letters or digits"
+    iterator=-
       ["query","iterator"] value_error "must be `job_` followed by 27 letters or digits"
     iterator=key_0ujsswThIGTUYm2K8FjOOfXtY1K
       ["query","iterator"] value_error "must be `job_` followed by 27 letters or digits"
@@ -202,7 +231,7 @@ async fn jobs_whose_time_is_over_are_passed_over_although_the_table_still_has_th
     let second = service.get(&format!("/webhook?limit=1&iterator={}", young.id)).await;
     assert_eq!(numbers(&second), [1], "behind three jobs that are over");
     let last = service.get(&format!("/webhook?limit=1&iterator={}", old.id)).await;
-    assert_eq!(last.json(), serde_json::json!({"data": [], "iterator": null, "done": true}));
+    assert_eq!(last.json(), serde_json::json!({"data": [], "iterator": null, "prevIterator": null, "done": true}));
     assert_eq!(numbers(&service.get("/webhook?status=complete&limit=1").await), [100]);
     service.clock.advance(std::time::Duration::from_secs(60));
     let body = service.get("/webhook?status=complete&limit=1").await.json();

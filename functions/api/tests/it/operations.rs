@@ -5,12 +5,18 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use http::Request;
+use tidings_domain::application::Application;
+use tidings_domain::attempt::Attempt;
+use tidings_domain::background_task::BackgroundTask;
+use tidings_domain::endpoint::Endpoint;
 use tidings_domain::ids::ApiKeyId;
 use tidings_domain::job::Job;
+use tidings_domain::message::Message;
 use tidings_store::Store;
 
 use crate::arrange;
 use crate::documents::{Operation, operations};
+use crate::outbound;
 use crate::support::organization;
 
 /// What the requests are about: organization 1's.
@@ -19,18 +25,38 @@ pub(crate) struct Fixtures {
     pub(crate) key: ApiKeyId,
     /// What the key's holder sends.
     pub(crate) secret: String,
+    /// The one whose credentials the matrix has, with the uid `acme`.
+    pub(crate) application: Application,
+    /// Its own, with the uid `hook`.
+    pub(crate) endpoint: Endpoint,
+    /// What it was sent, and what became of that.
+    pub(crate) message: Message,
+    pub(crate) attempt: Attempt,
+    pub(crate) task: BackgroundTask,
 }
 
 impl Fixtures {
     pub(crate) async fn arrange(store: &Store) -> Self {
         let (key, secret) = arrange::api_key(store, &organization(1), 1).await;
-        Self { failed: arrange::failed(store, 1).await, key, secret }
+        let application = arrange::application(store, 1, 9, Some("acme")).await;
+        let endpoint = arrange::endpoint(store, &application, 1, Some("hook")).await;
+        arrange::event_type(store, &arrange::imagined_event_type("user.signup")).await;
+        let message = outbound::message(store, &application, 1).await;
+        let attempt = outbound::attempt(store, &outbound::failed(&endpoint, &message, 1)).await;
+        let task = outbound::task(store, &endpoint, 1).await;
+        Self { failed: arrange::failed(store, 1).await, key, secret, application, endpoint, message, attempt, task }
     }
 
     /// Without a table that could hold them.
     pub(crate) fn imagined() -> Self {
         let secret = tidings_domain::api_key::ApiKeySecret::new([1; 32]).reveal().to_owned();
-        Self { failed: arrange::job(1), key: ApiKeyId::new(crate::support::NOW, [1; 15]), secret }
+        let application = arrange::imagined_application(1, 9, Some("acme"));
+        let endpoint = arrange::imagined_endpoint(&application, 1, Some("hook"));
+        let key = ApiKeyId::new(crate::support::NOW, [1; 15]);
+        let message = outbound::imagined_message(&application, 1);
+        let attempt = outbound::failed(&endpoint, &message, 1);
+        let task = outbound::imagined_task(&endpoint, 1);
+        Self { failed: arrange::job(1), key, secret, application, endpoint, message, attempt, task }
     }
 
     /// A good request for an operation, with this credential.
@@ -39,7 +65,7 @@ impl Fixtures {
         let (_, make) = row.unwrap_or_else(|| panic!("{} needs a row in {}", operation.id, file!()));
         let (path, body) = make(self);
         assert!(operation.matches(&operation.method, &path), "{} is not at {path}", operation.id);
-        let mut request = Request::builder().method(operation.method.as_str()).uri(path);
+        let mut request = Request::builder().method(operation.method.as_str()).uri(path).header("host", "tidings.example");
         if let Some(bearer) = bearer {
             request = request.header("authorization", format!("Bearer {bearer}"));
         }
@@ -47,24 +73,106 @@ impl Fixtures {
     }
 }
 
+impl Fixtures {
+    /// A path below the application's.
+    fn below_application(&self, rest: &str) -> String {
+        format!("/api/v1/app/{}{rest}", self.application.id)
+    }
+
+    /// A path below the message's.
+    fn below_message(&self, rest: &str) -> String {
+        self.below_application(&format!("/msg/{}{rest}", self.message.id))
+    }
+
+    /// A path below the endpoint's.
+    fn below_endpoint(&self, rest: &str) -> String {
+        self.below_application(&format!("/endpoint/{}{rest}", self.endpoint.id))
+    }
+}
+
 type Make = fn(&Fixtures) -> (String, &'static str);
 
 const JOB: &str = r#"{"providers":["gas"],"callbackUrl":"https://example.com/complete"}"#;
 
-const ROWS: [(&str, Make); 13] = [
+const ENDPOINT: &str = r#"{"url":"https://example.com/"}"#;
+
+const PING: &str = r#"{"eventType":"svix.ping"}"#;
+
+const SINCE: &str = r#"{"since":"2027-01-10T00:00:00Z"}"#;
+
+const ROWS: &[(&str, Make)] = &[
     ("api-key.create", |_| ("/api/v1/api-key".to_owned(), "{}")),
     ("api-key.list", |_| ("/api/v1/api-key".to_owned(), "")),
     ("api-key.revoke", |fixtures| (format!("/api/v1/api-key/{}", fixtures.key), "")),
     ("complete.create", |_| ("/complete".to_owned(), r#"{"jobId":"job_1","data":[]}"#)),
     ("docs.openapi", |_| ("/openapi.json".to_owned(), "")),
+    ("application.get-stats", |fixtures| (fixtures.below_application("/stats"), "")),
     ("docs.page", |_| ("/docs".to_owned(), "")),
+    ("endpoint.get-attempt-stats", |fixtures| (fixtures.below_endpoint("/attempt-stats"), "")),
     ("job.create", |_| ("/webhook".to_owned(), JOB)),
     ("job.get", |fixtures| (format!("/webhook/{}", fixtures.failed.id), "")),
     ("job.list", |_| ("/webhook".to_owned(), "")),
     ("job.retry", |fixtures| (format!("/webhook/{}/retry", fixtures.failed.id), "")),
     ("job.signing-secret", |_| ("/webhook/signing-secret".to_owned(), "")),
+    ("logout_api_v1_auth_logout__post", |_| ("/api/v1/auth/logout".to_owned(), "")),
+    ("patch_application", |fixtures| (fixtures.below_application(""), "{}")),
+    ("patch_endpoint", |fixtures| (fixtures.below_endpoint(""), "{}")),
+    ("patch_event_type", |_| ("/api/v1/event-type/user.signup".to_owned(), r#"{"description":"x"}"#)),
     ("provider.get", |_| ("/providers/gas".to_owned(), "")),
+    ("v1.application.create", |_| ("/api/v1/app".to_owned(), r#"{"name":"x"}"#)),
+    ("v1.application.delete", |fixtures| (fixtures.below_application(""), "")),
+    ("v1.application.get", |fixtures| (fixtures.below_application(""), "")),
+    ("v1.application.list", |_| ("/api/v1/app".to_owned(), "")),
+    ("v1.application.update", |fixtures| (fixtures.below_application(""), r#"{"name":"x"}"#)),
+    ("v1.authentication.app-portal-access", |fixtures| {
+        (format!("/api/v1/auth/app-portal-access/{}", fixtures.application.id), "{}")
+    }),
+    ("v1.authentication.expire-all", |fixtures| {
+        (format!("/api/v1/auth/app/{}/expire-all", fixtures.application.id), "{}")
+    }),
+    ("v1.background-task.get", |fixtures| (format!("/api/v1/background-task/{}", fixtures.task.id), "")),
+    ("v1.background-task.list", |_| ("/api/v1/background-task".to_owned(), "")),
+    ("v1.endpoint.create", |fixtures| (fixtures.below_application("/endpoint"), ENDPOINT)),
+    ("v1.endpoint.delete", |fixtures| (fixtures.below_endpoint(""), "")),
+    ("v1.endpoint.get", |fixtures| (fixtures.below_endpoint(""), "")),
+    ("v1.endpoint.get-headers", |fixtures| (fixtures.below_endpoint("/headers"), "")),
+    ("v1.endpoint.get-secret", |fixtures| (fixtures.below_endpoint("/secret"), "")),
+    ("v1.endpoint.get-stats", |fixtures| (fixtures.below_endpoint("/stats"), "")),
+    ("v1.endpoint.list", |fixtures| (fixtures.below_application("/endpoint"), "")),
+    ("v1.endpoint.patch-headers", |fixtures| (fixtures.below_endpoint("/headers"), r#"{"headers":{"X-A":"1"}}"#)),
+    ("v1.endpoint.recover", |fixtures| (fixtures.below_endpoint("/recover"), SINCE)),
+    ("v1.endpoint.replay-missing", |fixtures| (fixtures.below_endpoint("/replay-missing"), SINCE)),
+    ("v1.endpoint.rotate-secret", |fixtures| (fixtures.below_endpoint("/secret/rotate"), "{}")),
+    ("v1.endpoint.send-example", |fixtures| (fixtures.below_endpoint("/send-example"), PING)),
+    ("v1.endpoint.update", |fixtures| (fixtures.below_endpoint(""), ENDPOINT)),
+    ("v1.endpoint.update-headers", |fixtures| (fixtures.below_endpoint("/headers"), r#"{"headers":{"X-A":"1"}}"#)),
+    ("v1.event-type.create", |_| ("/api/v1/event-type".to_owned(), r#"{"name":"x","description":"x"}"#)),
+    ("v1.event-type.delete", |_| ("/api/v1/event-type/user.signup".to_owned(), "")),
+    ("v1.event-type.get", |_| ("/api/v1/event-type/user.signup".to_owned(), "")),
+    ("v1.event-type.list", |_| ("/api/v1/event-type".to_owned(), "")),
+    ("v1.event-type.update", |_| ("/api/v1/event-type/user.signup".to_owned(), r#"{"description":"x"}"#)),
     ("v1.health.get", |_| ("/api/v1/health".to_owned(), "")),
+    ("v1.health.ping", |_| ("/api/v1/health/ping".to_owned(), "")),
+    ("v1.message.create", |fixtures| (fixtures.below_application("/msg"), r#"{"eventType":"a","payload":{}}"#)),
+    ("v1.message.expunge-content", |fixtures| (fixtures.below_message("/content"), "")),
+    ("v1.message.get", |fixtures| (fixtures.below_message(""), "")),
+    ("v1.message.list", |fixtures| (fixtures.below_application("/msg"), "")),
+    ("v1.message.precheck", |fixtures| (fixtures.below_application("/msg/precheck/active"), r#"{"eventType":"a"}"#)),
+    ("v1.message-attempt.expunge-content", |fixtures| {
+        (fixtures.below_message(&format!("/attempt/{}/content", fixtures.attempt.id)), "")
+    }),
+    ("v1.message-attempt.get", |fixtures| (fixtures.below_message(&format!("/attempt/{}", fixtures.attempt.id)), "")),
+    ("v1.message-attempt.list-attempted-destinations", |fixtures| (fixtures.below_message("/endpoint"), "")),
+    ("v1.message-attempt.list-attempted-messages", |fixtures| (fixtures.below_endpoint("/msg"), "")),
+    ("v1.message-attempt.list-by-endpoint", |fixtures| {
+        (fixtures.below_application(&format!("/attempt/endpoint/{}", fixtures.endpoint.id)), "")
+    }),
+    ("v1.message-attempt.list-by-msg", |fixtures| {
+        (fixtures.below_application(&format!("/attempt/msg/{}", fixtures.message.id)), "")
+    }),
+    ("v1.message-attempt.resend", |fixtures| {
+        (fixtures.below_message(&format!("/endpoint/{}/resend", fixtures.endpoint.id)), "")
+    }),
 ];
 
 #[test]

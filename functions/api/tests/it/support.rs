@@ -16,6 +16,7 @@ use tidings_http::credential::{MintOptions, mint};
 use tidings_runtime::Settings;
 use tidings_runtime::settings::Defaults;
 use tidings_store::Store;
+use tidings_vault::Vault;
 use tower::ServiceExt as _;
 
 pub(crate) const SECRET: &str = "a secret of the tests, which is long enough";
@@ -34,6 +35,7 @@ impl Service {
     }
 
     pub(crate) fn over(store: Store) -> Self {
+        let egress = Egress::new(tidings_egress::Options::default()).unwrap();
         let settings = Settings::read(Defaults::Deployed, |name| match name {
             "TIDINGS_JWT_SECRET" => Some(SECRET.to_owned()),
             "GRACE_SECONDS" => Some("30".to_owned()),
@@ -45,6 +47,8 @@ impl Service {
         let router = Router::new()
             .merge(api::router(api::State {
                 store: store.clone(),
+                egress: egress.clone(),
+                vault: vault(),
                 credentials: credentials.clone(),
                 clock: clock.clock(),
                 secret: settings.jwt_secret.unwrap(),
@@ -52,7 +56,7 @@ impl Service {
             }))
             .merge(intake::router(intake::State {
                 store: store.clone(),
-                egress: Egress::new(tidings_egress::Options::default()).unwrap(),
+                egress,
                 credentials,
                 clock: clock.clock(),
                 providers: settings.providers.into(),
@@ -82,6 +86,33 @@ impl Service {
         self.ask(Method::GET, path).await
     }
 
+    /// With a JSON body, as the user of organization 1.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.call_as(&token(&organization(1)), method, path, body).await
+    }
+
+    /// With a JSON body, as this caller.
+    pub(crate) async fn call_as(&self, bearer: &str, method: Method, path: &str, body: &Value) -> Answer {
+        let request = request(bearer, method, path).header("host", "tidings.example").body(body.to_string().into());
+        self.send(request.unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::POST, path, body).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::PUT, path, body).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::PATCH, path, body).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.ask(Method::DELETE, path).await
+    }
+
     /// With a JSON body, as this caller.
     pub(crate) async fn post_as(&self, bearer: &str, path: &str, body: &Value) -> Answer {
         self.send(request(bearer, Method::POST, path).body(body.to_string().into()).unwrap()).await
@@ -105,6 +136,18 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
+    /// What [`Self::shown`] shows, without the ids of what was made.
+    pub(crate) fn masked(&self) -> String {
+        mask(&self.shown(), &[("app_", 27), ("ep_", 27)])
+    }
+
+    /// Every fault of a 422: where it is, and what it is.
+    pub(crate) fn faults(&self) -> String {
+        assert_eq!(self.status, 422, "{self:?}");
+        let line = |fault: &Value| format!("  {} {} {}\n", fault["loc"], fault["type"].as_str().unwrap(), fault["msg"]);
+        self.json()["detail"].as_array().unwrap().iter().map(line).collect()
+    }
+
     /// Status, telling headers and body, without what is random.
     pub(crate) fn shown(&self) -> String {
         let mut text = format!("{}\n", self.status);
@@ -118,19 +161,29 @@ impl Answer {
 }
 
 fn redact(text: &str) -> String {
+    mask(text, &[("key_", 27), ("tdk_", 43)])
+}
+
+/// Puts `[random]` in the place of so many characters after each of these beginnings.
+fn mask(text: &str, beginnings: &[(&str, usize)]) -> String {
     let mut text = text.to_owned();
-    for (before, length) in [("key_", 27), ("tdk_", 43)] {
+    for &(before, length) in beginnings {
         let mut parts = text.split(before);
-        let mut redacted = parts.next().unwrap_or_default().to_owned();
+        let mut masked = parts.next().unwrap_or_default().to_owned();
         for part in parts {
-            let random = part.get(..length).is_some_and(|id| !id.contains(['"', '.', ' ']));
-            redacted.push_str(before);
-            redacted.push_str(if random { "[random]" } else { "" });
-            redacted.push_str(if random { &part[length..] } else { part });
+            let random = part.get(..length).is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+            masked.push_str(before);
+            masked.push_str(if random { "[random]" } else { "" });
+            masked.push_str(if random { &part[length..] } else { part });
         }
-        text = redacted;
+        text = masked;
     }
     text
+}
+
+/// What seals in all tests.
+pub(crate) fn vault() -> Vault {
+    Vault::new(&"an encryption key of the tests, which is long enough".parse().unwrap())
 }
 
 pub(crate) fn organization(number: u8) -> Caller {
@@ -139,6 +192,7 @@ pub(crate) fn organization(number: u8) -> Caller {
         scope: Scope::Organization,
         role: Role::User,
         organizations: Vec::new(),
+        feature_flags: Vec::new(),
     }
 }
 
