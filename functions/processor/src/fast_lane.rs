@@ -6,6 +6,9 @@
 //! Lambda sends a batch again after a crash or a failed record, with what was finished in it. The first batch of an
 //! environment, old records and what follows a failure are therefore checked against the agenda, in one read: work whose
 //! entry is gone was done, and what was begun of the other is read from the table. All other batches cost no read.
+//!
+//! The next batch of the same lane of the stream waits until this one has ended, so what is slow must not be waited for:
+//! [`crate::destinations`] says how that is kept short.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -14,6 +17,7 @@ use std::time::Duration;
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_lambda_events::streams::DynamoDbEventResponse;
 use futures::StreamExt as _;
+use serde_dynamo::{AttributeValue, Item};
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_store::agenda::{Claim, owed};
@@ -136,12 +140,15 @@ async fn one(context: &Context, owed: Owed, deadline: Timestamp) -> Option<Strin
     let span = info_span!("task", lane = "fast", kind = %key.work.kind, record = %key.work.record);
     let number = sequence_number(&record);
     let longest = work::longest_try(key.work.kind, patience);
+    let deadline = end.min(now + longest);
+    let image = record.change.new_image;
     let task = Task {
-        claim: Claim { until: key.due, entry: Entry { key, tries: 1, destination: None } },
-        image: (!may_be_begun).then_some(record.change.new_image),
+        claim: Claim { until: key.due, entry: entry(key, &image) },
+        image: (!may_be_begun).then_some(image),
         only_if_healthy: true,
         patience,
-        deadline: end.min(now + longest),
+        deadline,
+        latest: deadline,
     };
     let done = work::run(context, task).instrument(span.clone()).await;
     let _entered = span.enter();
@@ -156,6 +163,21 @@ async fn one(context: &Context, owed: Owed, deadline: Timestamp) -> Option<Strin
             Some(number)
         }
     }
+}
+
+/// The entry as it stands on the agenda, with this try counted. Where the stream brought the entry itself, what it says
+/// goes along; a record's own entry is always new.
+fn entry(key: EntryKey, image: &Item) -> Entry {
+    let is_entry = image.get("entity") == Some(&AttributeValue::S("agenda".to_owned()));
+    let tries = match image.get("tries") {
+        Some(AttributeValue::N(tries)) if is_entry => tries.parse().unwrap_or_default(),
+        _ => 0,
+    };
+    let note = match image.get("note") {
+        Some(AttributeValue::S(note)) if is_entry => Some(note.clone()),
+        _ => None,
+    };
+    Entry { key, tries: tries + 1_u32, destination: None, note }
 }
 
 fn sequence_number(record: &EventRecord) -> String {

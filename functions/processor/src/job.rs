@@ -54,7 +54,7 @@ pub(crate) async fn run(context: &Context, mut task: Task) -> Result<Done, Store
     let options = &context.options;
     let now = options.clock.now();
     let Some(StoredJob { job, mut records }) = load(context, &mut task, now).await? else {
-        options.store.drop_entry(&task.claim.entry.key).await?;
+        options.store.take_off(&task.claim.entry.key).await?;
         return Ok(Done::Dropped);
     };
     if task.only_if_healthy && !reachable(context, &job, now) {
@@ -190,7 +190,7 @@ async fn ask_once(context: &Context, task: &Task, url: &Url, end: Timestamp) -> 
     };
     match options.egress.send(request).await {
         Ok(answer) if answer.status == StatusCode::OK => {
-            context.destinations.succeeded(&origin(url));
+            context.destinations.succeeded(&origin(url), answer.elapsed, now);
             if answer.truncated {
                 return Answer::Problem(format!("its answer is over {DATA_BYTES} bytes"));
             }
@@ -223,12 +223,19 @@ async fn call_back(context: &Context, task: &Task, job: &Job, body: Vec<u8>) -> 
     }
     let secret = SigningSecret::for_job_callbacks(options.secret.as_bytes(), job.organization);
     let id = job.id.to_string();
-    let signed = Signed { id: &id, url: job.callback_url.as_url(), body, secret: &secret };
-    let answer = post(&options.egress, signed, now, task.patience.min(task.deadline.since(now))).await;
+    let signed = Signed {
+        id: &id,
+        url: job.callback_url.as_url(),
+        headers: HeaderMap::new(),
+        signatures: &secret.sign(&id, now, &body),
+        body: body.into(),
+        at: now,
+    };
+    let answer = post(&options.egress, signed, task.patience.min(task.deadline.since(now))).await;
     let origin = job.callback_url.origin();
     match answer {
         Ok(answer) if answer.status.is_success() => {
-            context.destinations.succeeded(&origin);
+            context.destinations.succeeded(&origin, answer.elapsed, now);
             Ok(())
         }
         Ok(answer) => {

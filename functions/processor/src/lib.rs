@@ -9,16 +9,29 @@
 //! - the [slow lane](slow_lane) takes due entries from the agenda, on a schedule. It claims an entry by moving it ahead
 //!   in time, so that overlapping runs never work on the same one.
 //!
-//! A handler gets a [`Task`](work::Task): what to do, until when, and the claim with which its result is written. The
-//! result and the entry's removal are one transaction, so work that was taken over by somebody else cannot be finished
-//! twice. Adding a kind of work means a variant of `Kind` and its arm in `work::run`; the lanes do not change.
+//! A handler gets a [`Task`](work::Task): what to do, until when, and the claim with which its result is written. A
+//! result that owes more work and the entry's removal are one transaction, so work that was taken over by somebody else
+//! cannot be finished twice. Adding a kind of work means a variant of `Kind` and its arm in `work::run`; the lanes do not
+//! change.
+//!
+//! A message is [fanned out](message) by the fast lane itself where its endpoints are quick; whatever else it owes becomes
+//! a [delivery](delivery) of its own for each endpoint. Both make the same [attempt](attempt).
 
+mod attempt;
+mod delivery;
 mod destinations;
 pub mod event;
+mod expunge;
 mod fast_lane;
 mod job;
+mod message;
+mod operational;
+mod purge;
 mod request;
+mod signers;
 mod slow_lane;
+mod task;
+mod throttle;
 mod work;
 
 use std::sync::Arc;
@@ -32,10 +45,13 @@ use tidings_runtime::Clock;
 use tidings_runtime::settings::Secret;
 use tidings_store::Store;
 use tidings_telemetry::metric::Metrics;
+use tidings_vault::Vault;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::destinations::Destinations;
 use crate::event::{Event, Response};
+use crate::signers::Signers;
 
 pub use crate::slow_lane::Summary;
 
@@ -59,8 +75,14 @@ pub struct Options {
     pub secret: Secret,
     /// The providers API; a provider's id is appended.
     pub service_endpoint: Url,
+    /// Opens endpoints' keys and headers.
+    pub vault: Vault,
     /// Delays between the tries of a job.
     pub job_retry_schedule: RetrySchedule,
+    /// Delays between the attempts of a message at an endpoint that has no schedule of its own.
+    pub retry_schedule: RetrySchedule,
+    /// How long the fast lane owns what is accepted: a message that this processor writes itself, and what it hands over.
+    pub grace: Duration,
     /// Patience with one outbound request in the slow lane.
     pub request_timeout: Duration,
     /// Patience with one outbound request in the fast lane, at most: a batch must not wait for somebody's time-out.
@@ -75,9 +97,16 @@ pub const FAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time between two runs of the deployed schedule.
 pub const STAY: Duration = Duration::from_mins(1);
 
+/// Requests of the fast lane that are on their way at once, over all batches of a process. A destination has a smaller
+/// share of its own.
+const SENDS_AT_ONCE: usize = 256;
+
 struct Context {
     options: Options,
     destinations: Destinations,
+    signers: Signers,
+    /// The fast lane's requests.
+    sends: Semaphore,
     /// Until when the fast lane asks the agenda whether a batch's work is still owed: see [`fast_lane`].
     verify_until: AtomicI64,
 }
@@ -85,8 +114,13 @@ struct Context {
 impl Processor {
     /// A processor that has done nothing yet.
     pub fn new(options: Options) -> Self {
-        let context =
-            Context { options, destinations: Destinations::default(), verify_until: AtomicI64::new(i64::MAX) };
+        let context = Context {
+            options,
+            destinations: Destinations::default(),
+            signers: Signers::default(),
+            sends: Semaphore::new(SENDS_AT_ONCE),
+            verify_until: AtomicI64::new(i64::MAX),
+        };
         Self { context: Arc::new(context) }
     }
 

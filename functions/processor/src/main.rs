@@ -11,6 +11,7 @@ use tidings_runtime::{Clock, Settings};
 use tidings_store::Store;
 use tidings_telemetry::metric::Metrics;
 use tidings_telemetry::{Format, ignore};
+use tidings_vault::Vault;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -27,7 +28,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         metrics: Metrics::embedded(&settings.stage),
         secret: settings.jwt_secret.context("TIDINGS_JWT_SECRET: must be set")?,
         service_endpoint: settings.service_endpoint.context("SERVICE_ENDPOINT: must be set")?,
+        vault: Vault::new(&settings.encryption_keys.context("TIDINGS_ENCRYPTION_KEY: must be set")?),
         job_retry_schedule: settings.job_retry_schedule,
+        retry_schedule: settings.retry_schedule,
+        grace: settings.grace,
         request_timeout: settings.request_timeout,
         stay: STAY,
         fast_request_timeout: FAST_REQUEST_TIMEOUT.min(settings.request_timeout),

@@ -1,14 +1,13 @@
 //! Signed requests to receivers.
 
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use tidings_domain::Timestamp;
-use tidings_domain::signature::SigningSecret;
+use tidings_domain::attempt::MAX_RESPONSE_BYTES;
 use tidings_egress::{Egress, Request, Response, SendError};
 use url::Url;
-
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-
-/// Most bytes of a receiver's answer that are read.
-const ANSWER_BYTES: usize = 16 * 1024;
 
 /// A payload on its way to a receiver.
 pub(crate) struct Signed<'a> {
@@ -16,42 +15,40 @@ pub(crate) struct Signed<'a> {
     pub(crate) id: &'a str,
     /// The receiver.
     pub(crate) url: &'a Url,
+    /// What the receiver wants to be sent along.
+    pub(crate) headers: HeaderMap,
     /// What is sent, byte for byte.
-    pub(crate) body: Vec<u8>,
-    /// What it is signed with.
-    pub(crate) secret: &'a SigningSecret,
+    pub(crate) body: Bytes,
+    /// The signatures of id, time and body, separated by spaces.
+    pub(crate) signatures: &'a str,
+    /// The time that was signed.
+    pub(crate) at: Timestamp,
 }
 
 /// Sends it once. Any answer is `Ok`.
-pub(crate) async fn post(
-    egress: &Egress,
-    signed: Signed<'_>,
-    now: Timestamp,
-    timeout: std::time::Duration,
-) -> Result<Response, SendError> {
-    let Signed { id, url, body, secret } = signed;
+pub(crate) async fn post(egress: &Egress, signed: Signed<'_>, timeout: Duration) -> Result<Response, SendError> {
+    let Signed { id, url, mut headers, body, signatures, at } = signed;
+    sign(&mut headers, id, at, signatures);
     let request = Request {
         method: http::Method::POST,
         url: url.clone(),
-        headers: headers(id, now, &secret.sign(id, now, &body)),
-        body: body.into(),
+        headers,
+        body,
         timeout,
-        body_limit: ANSWER_BYTES,
+        body_limit: MAX_RESPONSE_BYTES,
     };
     egress.send(request).await
 }
 
 /// Both header families, always: receivers verify with either.
-fn headers(id: &str, now: Timestamp, signature: &str) -> HeaderMap {
+fn sign(headers: &mut HeaderMap, id: &str, at: Timestamp, signatures: &str) {
     let text = |text: &str| HeaderValue::from_str(text).expect("ids, numbers and base64 are visible ASCII");
-    let (id, timestamp, signature) = (text(id), text(&now.as_secs().to_string()), text(signature));
-    let mut headers = HeaderMap::with_capacity(7);
+    let (id, timestamp, signatures) = (text(id), text(&at.as_secs().to_string()), text(signatures));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert("webhook-id", id.clone());
     headers.insert("webhook-timestamp", timestamp.clone());
-    headers.insert("webhook-signature", signature.clone());
+    headers.insert("webhook-signature", signatures.clone());
     headers.insert("svix-id", id);
     headers.insert("svix-timestamp", timestamp);
-    headers.insert("svix-signature", signature);
-    headers
+    headers.insert("svix-signature", signatures);
 }

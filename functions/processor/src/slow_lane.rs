@@ -38,6 +38,10 @@ const PAGE: u16 = 50;
 /// Time between two looks at the agenda, so that a crowd of entries that must wait is not read all the time.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
+/// A look that takes long is followed by so many times as long without one: crowds for dead destinations are read again
+/// at each look, and must not keep the table busy.
+const LOOK_SHARE: u32 = 20;
+
 /// With fewer entries waiting than this, and more on the agenda, the next look does not wait.
 const FEW: usize = 64;
 
@@ -122,6 +126,7 @@ impl Run<'_> {
             let looked = self.now();
             let more = self.look(looked).await?;
             let now = self.now();
+            let next_look = looked + BETWEEN_LOOKS.max(LOOK_SHARE * now.since(looked));
             let has_work = more || !self.waiting.is_empty();
             // Past its time a run still works off what is due, and waits for nothing else.
             if self.time_is_up || (now >= until && !has_work) {
@@ -131,9 +136,9 @@ impl Run<'_> {
             if due.is_none() && !has_work && self.running.is_empty() {
                 return Ok(());
             }
-            let next = due.unwrap_or(until).max(looked + BETWEEN_LOOKS);
+            let next = due.unwrap_or(until).max(next_look);
             // While something is running, what found no room may find it when that ends.
-            let next = if self.is_idle() { next } else { next.min(now + BETWEEN_LOOKS) };
+            let next = if self.is_idle() { next } else { next.min(next_look.max(now + BETWEEN_LOOKS)) };
             self.work_until(next, more).await;
         }
     }
@@ -197,10 +202,11 @@ impl Run<'_> {
                 self.time_is_up = true;
                 return;
             }
+            let latest = self.deadline - MARGIN;
             let span = info_span!("task", lane = "slow", kind = %entry.key.work.kind, record = %entry.key.work.record);
             let context = Arc::clone(self.context);
             let key = entry.key.clone();
-            let task = async move { (key, one(&context, entry, end, place).await) };
+            let task = async move { (key, one(&context, entry, end, latest, place).await) };
             self.running.spawn(task.instrument(span));
         }
     }
@@ -262,7 +268,13 @@ fn report_age(context: &Context, now: Timestamp, oldest: Option<Timestamp>) {
 }
 
 /// Claims one entry and works on it. `None` if it could not be claimed, or not be worked on.
-async fn one(context: &Context, entry: Entry, end: Timestamp, _place: Option<Place>) -> Option<Done> {
+async fn one(
+    context: &Context,
+    entry: Entry,
+    end: Timestamp,
+    latest: Timestamp,
+    _place: Option<Place>,
+) -> Option<Done> {
     let claim = match context.options.store.claim(&entry, end + MARGIN).await {
         Ok(Some(claim)) => claim,
         Ok(None) => return Some(Done::Lost),
@@ -272,7 +284,7 @@ async fn one(context: &Context, entry: Entry, end: Timestamp, _place: Option<Pla
         }
     };
     let patience = context.options.request_timeout;
-    let task = Task { claim: claim.clone(), image: None, only_if_healthy: false, patience, deadline: end };
+    let task = Task { claim: claim.clone(), image: None, only_if_healthy: false, patience, deadline: end, latest };
     match work::run(context, task).await {
         Ok(done) => Some(done),
         Err(error) if error.retryable() => {

@@ -8,7 +8,13 @@ use tidings_domain::agenda::Kind;
 use tidings_store::StoreError;
 use tidings_store::agenda::Claim;
 
-use crate::{Context, job};
+use crate::{Context, delivery, expunge, job, message, purge, task};
+
+/// Time for the table's answers around one request.
+pub(crate) const OVERHEAD: Duration = Duration::from_secs(2);
+
+/// The same, at least: what a try that must be short leaves for them.
+const LEAST_OVERHEAD: Duration = Duration::from_millis(500);
 
 /// Work to be done now.
 #[derive(Debug)]
@@ -23,6 +29,8 @@ pub(crate) struct Task {
     pub(crate) patience: Duration,
     /// When the result must be written.
     pub(crate) deadline: Timestamp,
+    /// Until when a try that needs longer may prolong its claim and its deadline.
+    pub(crate) latest: Timestamp,
 }
 
 /// What became of a task.
@@ -30,22 +38,27 @@ pub(crate) struct Task {
 pub(crate) enum Done {
     /// Finished, well or for good.
     Finished,
-    /// Failed; the next try is on the agenda.
+    /// Failed, or not done yet; the next try is on the agenda.
     Postponed,
     /// Not tried: the fast lane leaves it to the slow one.
     Left,
     /// Somebody else took it over.
     Lost,
-    /// The record does not exist: its request was never answered.
+    /// The record does not exist: its request was never answered, or somebody deleted it.
     Dropped,
     /// Nobody can work on it: it is out of the way of the others.
     SetAside,
 }
 
 /// The table of handlers.
-pub(crate) async fn run(context: &Context, task: Task) -> Result<Done, StoreError> {
-    match task.claim.entry.key.work.kind {
-        Kind::Job => job::run(context, task).await,
+pub(crate) async fn run(context: &Context, work: Task) -> Result<Done, StoreError> {
+    match work.claim.entry.key.work.kind {
+        Kind::Delivery => delivery::run(context, work).await,
+        Kind::Expunge => expunge::run(context, work).await,
+        Kind::Job => job::run(context, work).await,
+        Kind::Message => message::run(context, work).await,
+        Kind::Purge => purge::run(context, work).await,
+        Kind::Task => task::run(context, work).await,
     }
 }
 
@@ -53,6 +66,8 @@ pub(crate) async fn run(context: &Context, task: Task) -> Result<Done, StoreErro
 pub(crate) fn longest_try(kind: Kind, patience: Duration) -> Duration {
     match kind {
         Kind::Job => job::longest_try(patience),
+        // One request; or pages, as many as fit.
+        Kind::Delivery | Kind::Expunge | Kind::Message | Kind::Purge | Kind::Task => patience + OVERHEAD,
     }
 }
 
@@ -60,5 +75,8 @@ pub(crate) fn longest_try(kind: Kind, patience: Duration) -> Duration {
 pub(crate) fn patience_within(kind: Kind, time: Duration) -> Duration {
     match kind {
         Kind::Job => job::patience_within(time),
+        Kind::Delivery | Kind::Expunge | Kind::Message | Kind::Purge | Kind::Task => {
+            time.saturating_sub(LEAST_OVERHEAD)
+        }
     }
 }

@@ -98,7 +98,7 @@ mod tests {
     fn entry(number: usize, destination: Option<&str>) -> Entry {
         let record = RecordName::try_from(format!("record_{number}")).unwrap();
         let key = EntryKey { due: NOW, work: Work { kind: Kind::Job, record } };
-        Entry { key, tries: 0, destination: destination.map(str::to_owned) }
+        Entry { key, tries: 0, destination: destination.map(str::to_owned), note: None }
     }
 
     #[test]

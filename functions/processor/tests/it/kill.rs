@@ -159,7 +159,7 @@ impl Trial {
 }
 
 /// The rest of a batch from the first record that failed on, as Lambda sends it again.
-fn from_first_failure(records: &[EventRecord], answer: &Value) -> Vec<EventRecord> {
+pub(crate) fn from_first_failure(records: &[EventRecord], answer: &Value) -> Vec<EventRecord> {
     let failed: Vec<_> = answer["batchItemFailures"]
         .as_array()
         .unwrap()

@@ -2,14 +2,23 @@
 
 //! The lanes, in the process over the embedded engine and as the real binary behind a Lambda Runtime API.
 
+mod attempts;
 mod batches;
 mod callbacks;
 mod concurrency;
+mod disabling;
+mod fan_out;
 mod fast_lane;
+mod isolation;
 mod kill;
+mod kill_messages;
 mod lambda;
 mod many;
+mod operational;
 mod providers;
+mod rate_limits;
+mod removal;
 mod slow_lane;
 mod store_faults;
 mod support;
+mod tasks;

@@ -16,9 +16,18 @@ use tidings_egress::Egress;
 use tidings_harness::{Changes, Function, Plan, Providers, Receiver, Table, TestClock};
 use tidings_store::job::{Accepted, StoredJob};
 use tidings_telemetry::metric::Metrics;
+use tidings_vault::Vault;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub(crate) mod outbound;
+
 pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
+
+/// What endpoints' keys are sealed with.
+pub(crate) const ENCRYPTION_KEY: &str = "another secret of thirty-two bytes at least";
+
+/// The service's own schedule of attempts.
+pub(crate) const RETRY_SCHEDULE: &str = "5,300,1800,7200,18000,36000,36000";
 
 /// How long the fast lane owns a job.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
@@ -57,6 +66,7 @@ pub(crate) struct World {
 #[derive(Clone, Copy)]
 pub(crate) struct Wishes {
     pub(crate) schedule: &'static str,
+    pub(crate) retry_schedule: &'static str,
     pub(crate) patience: Duration,
     pub(crate) fast_patience: Duration,
     pub(crate) stay: Duration,
@@ -64,7 +74,13 @@ pub(crate) struct Wishes {
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { schedule: "60x3", patience: PATIENCE, fast_patience: FAST_PATIENCE, stay: processor::STAY }
+        Self {
+            schedule: "60x3",
+            retry_schedule: RETRY_SCHEDULE,
+            patience: PATIENCE,
+            fast_patience: FAST_PATIENCE,
+            stay: processor::STAY,
+        }
     }
 }
 
@@ -98,7 +114,7 @@ impl World {
     }
 
     pub(crate) fn processor_with(&self, wishes: Wishes) -> Processor {
-        let Wishes { schedule, patience, fast_patience, stay } = wishes;
+        let Wishes { schedule, retry_schedule, patience, fast_patience, stay } = wishes;
         let allow = vec!["127.0.0.0/8".parse().unwrap()];
         Processor::new(Options {
             store: self.table.faulty_store().clone(),
@@ -107,7 +123,10 @@ impl World {
             metrics: Metrics::off(),
             secret: SECRET.parse().unwrap(),
             service_endpoint: self.providers.endpoint().parse().unwrap(),
+            vault: vault(),
             job_retry_schedule: schedule.parse::<RetrySchedule>().unwrap(),
+            retry_schedule: retry_schedule.parse().unwrap(),
+            grace: GRACE,
             request_timeout: patience,
             fast_request_timeout: fast_patience.min(patience),
             stay,
@@ -119,6 +138,7 @@ impl World {
         Function::new(env!("CARGO_BIN_EXE_processor"))
             .table(&self.table)
             .env("TIDINGS_JWT_SECRET", SECRET)
+            .env("TIDINGS_ENCRYPTION_KEY", ENCRYPTION_KEY)
             .env("SERVICE_ENDPOINT", self.providers.endpoint())
             .env("EGRESS_ALLOW", "127.0.0.0/8")
     }
@@ -220,6 +240,10 @@ impl World {
         }
         assert_eq!(self.agenda().await, []);
     }
+}
+
+pub(crate) fn vault() -> Vault {
+    Vault::new(&ENCRYPTION_KEY.parse().unwrap())
 }
 
 pub(crate) fn new_job(callback_url: &str, now: Timestamp, grace: Duration) -> Job {

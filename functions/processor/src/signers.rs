@@ -1,0 +1,76 @@
+//! Endpoints' keys and headers, opened. Opening costs more than signing, so what was opened is kept beside what it was
+//! sealed as: an endpoint whose secret was rotated brings other bytes, and is opened again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tidings_domain::endpoint::{Endpoint, Sealed};
+use tidings_domain::endpoint_headers::EndpointHeaders;
+use tidings_domain::ids::EndpointId;
+use tidings_domain::signature::EndpointKeys;
+use tidings_store::{DecodeError, StoreError};
+use tidings_vault::Vault;
+
+/// Endpoints whose keys are kept open; beyond it all are closed.
+const KEPT: usize = 10_000;
+
+/// What requests to an endpoint are made with.
+pub(crate) struct Signer {
+    pub(crate) keys: EndpointKeys,
+    pub(crate) headers: HeaderMap,
+    sealed: (Sealed, Option<Sealed>),
+}
+
+/// The signers of this execution environment.
+#[derive(Default)]
+pub(crate) struct Signers(Mutex<HashMap<EndpointId, Arc<Signer>>>);
+
+impl Signers {
+    /// An endpoint's. An error is one that trying again does not mend.
+    pub(crate) fn of(&self, vault: &Vault, endpoint: &Endpoint) -> Result<Arc<Signer>, StoreError> {
+        if let Some(known) = self.lock().get(&endpoint.id)
+            && known.sealed.0 == endpoint.keys
+            && known.sealed.1 == endpoint.headers
+        {
+            return Ok(Arc::clone(known));
+        }
+        let signer = Arc::new(open(vault, endpoint)?);
+        let mut known = self.lock();
+        if known.len() >= KEPT {
+            known.clear();
+        }
+        known.insert(endpoint.id, Arc::clone(&signer));
+        Ok(signer)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<EndpointId, Arc<Signer>>> {
+        // Nothing that holds the lock leaves it half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open(vault: &Vault, endpoint: &Endpoint) -> Result<Signer, StoreError> {
+    let Endpoint { organization, application, id, .. } = endpoint;
+    let unreadable = |what: &str, problem: &dyn std::fmt::Display| {
+        StoreError::from(DecodeError { key: format!("{organization}/{application}/{id}#{what}"), problem: problem.to_string() })
+    };
+    let opened = |what: &str, sealed: &Sealed| {
+        let context = format!("{organization}/{application}/{id}#{what}");
+        let opened = vault.open(*organization, &context, sealed).map_err(|error| unreadable(what, &error))?;
+        let text = opened.as_text().ok_or_else(|| unreadable(what, &"no text"))?;
+        Ok::<_, StoreError>(text.to_owned())
+    };
+    let keys = EndpointKeys::from_text(&opened("keys", &endpoint.keys)?).map_err(|error| unreadable("keys", &error))?;
+    let mut headers = HeaderMap::new();
+    if let Some(sealed) = &endpoint.headers {
+        let texts = EndpointHeaders::from_text(&opened("headers", sealed)?).map_err(|error| unreadable("headers", &error))?;
+        for (name, value) in texts.iter() {
+            let name = HeaderName::try_from(name).map_err(|error| unreadable("headers", &error))?;
+            let mut value = HeaderValue::from_str(value).map_err(|error| unreadable("headers", &error))?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+    }
+    Ok(Signer { keys, headers, sealed: (endpoint.keys.clone(), endpoint.headers.clone()) })
+}
