@@ -69,9 +69,11 @@ def functions(template: Template):
 def secrets(template: Template):
     """A secret comes from Secrets Manager, never from a parameter."""
     for name, item in template.of_type("AWS::Serverless::Function").items():
-        value = item["Properties"]["Environment"]["Variables"].get("TIDINGS_JWT_SECRET")
-        if value and json.dumps(value).count("{{resolve:secretsmanager:") != 2:
-            yield f"{name}: TIDINGS_JWT_SECRET is not a dynamic reference"
+        variables = item["Properties"]["Environment"]["Variables"]
+        for secret in ("TIDINGS_JWT_SECRET", "TIDINGS_ENCRYPTION_KEY"):
+            value = variables.get(secret)
+            if value and json.dumps(value).count("{{resolve:secretsmanager:") != 2:
+                yield f"{name}: {secret} is not a dynamic reference"
 
 
 def permissions(template: Template):
