@@ -1,4 +1,6 @@
-//! What a job costs at the table: calls, and capacity units from `ReturnConsumedCapacity`.
+//! What a job and a message cost at the table: calls, and capacity units from `ReturnConsumedCapacity`.
+
+mod message;
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -8,17 +10,15 @@ use tidings_harness::{Calls, Changes, Environment, Plan, Providers, Receiver, Re
 use crate::report::{Grid, section};
 use crate::{Options, function, job, token};
 
+pub use self::message::run as run_messages;
+
 const TWO: [&str; 2] = ["gas", "internet"];
 
 /// Measures every step of a job's life, with the real functions.
 pub async fn run(options: &Options) -> anyhow::Result<String> {
     let service = Service::start(options).await?;
-    let mut grid = Grid::new(&["step", "calls", "write units", "read units"]);
-    let mut row = |name: &str, calls: Calls| {
-        let Calls { count, read_units, write_units } = calls;
-        grid.row([name.to_owned(), count.to_string(), write_units.to_string(), read_units.to_string()]);
-        calls
-    };
+    let mut grid = grid();
+    let mut row = |name: &str, calls: Calls| add(&mut grid, name, calls);
 
     row("accept a job of 1 provider", service.accept(&["gas"], None).await?);
     row("accept a job of 2 providers", service.accept(&TWO, None).await?);
@@ -48,6 +48,16 @@ pub async fn run(options: &Options) -> anyhow::Result<String> {
     Ok(section("Capacity for a job", before, &grid, after))
 }
 
+fn grid() -> Grid {
+    Grid::new(&["step", "calls", "write units", "read units"])
+}
+
+fn add(grid: &mut Grid, name: &str, calls: Calls) -> Calls {
+    let Calls { count, read_units, write_units } = calls;
+    grid.row([name.to_owned(), count.to_string(), write_units.to_string(), read_units.to_string()]);
+    calls
+}
+
 fn sum(left: Calls, right: Calls) -> Calls {
     Calls {
         count: left.count + right.count,
@@ -60,6 +70,7 @@ struct Service {
     table: Table,
     changes: Changes,
     intake: Environment,
+    api: Environment,
     processor: Environment,
     providers: Providers,
     receiver: Receiver,
@@ -76,23 +87,36 @@ impl Service {
             environment.time_to_first_next().await?;
             anyhow::Ok(environment)
         };
-        let (intake, processor) = (start("intake").await?, start("processor").await?);
+        let (intake, api, processor) = (start("intake").await?, start("api").await?, start("processor").await?);
         table.meter().measure(true);
-        Ok(Self { changes: table.changes(), token: token()?, table, intake, processor, providers, receiver })
+        Ok(Self { changes: table.changes(), token: token()?, table, intake, api, processor, providers, receiver })
     }
 
-    async fn accept(&self, providers: &[&str], key: Option<&str>) -> anyhow::Result<Calls> {
-        let mut request = HttpRequest::new("POST", "/webhook")
+    /// A POST to a function, answered with this status; the answer's body.
+    async fn post(
+        &self,
+        function: &Environment,
+        status: u16,
+        path: &str,
+        key: Option<&str>,
+        body: String,
+    ) -> anyhow::Result<Value> {
+        let mut request = HttpRequest::new("POST", path)
             .bearer(&self.token)
             .header("content-type", "application/json")
-            .body(job(providers, &self.receiver.url()));
+            .body(body);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
         self.table.meter().reset();
-        let answer = self.intake.invoke(&request.http_api()).await?;
+        let answer = function.invoke(&request.http_api()).await?;
         let answer = HttpAnswer::read(&answer).context("no answer of an HTTP function")?;
-        anyhow::ensure!(answer.status == 201, "{}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+        anyhow::ensure!(answer.status == status, "{}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+        Ok(serde_json::from_slice(&answer.body)?)
+    }
+
+    async fn accept(&self, providers: &[&str], key: Option<&str>) -> anyhow::Result<Calls> {
+        self.post(&self.intake, 201, "/webhook", key, job(providers, &self.receiver.url())).await?;
         Ok(self.table.meter().total())
     }
 

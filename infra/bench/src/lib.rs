@@ -6,14 +6,19 @@
 
 pub mod capacity;
 pub mod cold_start;
+pub mod cost;
 pub mod intake_path;
+mod load;
 pub mod local;
 pub mod machine;
+pub mod outbound;
 mod process_time;
 pub mod report;
 pub mod sample;
+mod service;
 pub mod sizes;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,6 +41,9 @@ pub const BASELINE: &str = "hello";
 /// Signs the benchmarks' tokens.
 pub const SECRET: &str = "a secret of the benchmarks, long enough";
 
+/// Time for a service to come to rest, after its start and before its memory is looked at.
+const REST: Duration = Duration::from_secs(2);
+
 /// Where the binaries are, and how much is done.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -45,6 +53,19 @@ pub struct Options {
     pub rounds: usize,
     /// What the counts of a full run are divided by: 1, or more to see only that it works.
     pub divisor: usize,
+    /// Another server of the outbound API, to be driven instead of `tidings serve`.
+    pub server: Option<Other>,
+}
+
+/// A server of the outbound API that somebody else started.
+#[derive(Debug, Clone)]
+pub struct Other {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// An organization's token.
+    pub token: String,
+    /// Processes whose CPU time and memory count as its own.
+    pub pids: Vec<u32>,
 }
 
 impl Options {
@@ -67,6 +88,7 @@ pub fn function(binary: &Path, service_endpoint: &str) -> Function {
         .env("STAGE", "bench")
         .env("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true")
         .env("TIDINGS_JWT_SECRET", SECRET)
+        .env("TIDINGS_ENCRYPTION_KEY", SECRET)
         .env("EGRESS_ALLOW", "127.0.0.0/8,::1/128")
         .env("SERVICE_ENDPOINT", service_endpoint)
 }
@@ -79,6 +101,7 @@ pub fn token() -> anyhow::Result<String> {
         scope: Scope::Organization,
         role: Role::User,
         organizations: Vec::new(),
+        feature_flags: Vec::new(),
     };
     mint(SECRET.as_bytes(), MintOptions { caller: &caller, now, expires_in: Duration::from_hours(24) })
         .context("the token cannot be made")

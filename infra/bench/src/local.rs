@@ -1,29 +1,20 @@
 //! Jobs through `tidings serve`: how many a second, how soon, and with how much CPU and memory.
 
-mod connection;
-mod load;
-mod receiver;
-mod service;
-
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use self::load::{Figures, Load};
-use self::receiver::Receiver;
-use self::service::{Service, Storage};
+use crate::load::{Behaviour, Figures, Load, Receiver, Request};
 use crate::report::{Grid, section};
 use crate::sample::Sample;
-use crate::{Options, job, process_time, token};
+use crate::service::{Service, Storage};
+use crate::{Options, REST, job, process_time};
 
 /// Clients at once, and jobs that they ask for together in a round.
 const LOADS: [(usize, usize); 3] = [(1, 400), (16, 3_000), (64, 3_000)];
 
 /// How long a service that does nothing is watched.
 const IDLE: Duration = Duration::from_secs(30);
-
-/// Time to come to rest, before memory is looked at.
-const REST: Duration = Duration::from_secs(2);
 
 /// What one service showed in a round.
 struct Round {
@@ -63,12 +54,12 @@ pub async fn run(options: &Options) -> anyhow::Result<String> {
             grid.row([
                 format!("{clients}, {}", storage.name()),
                 spread(|figures| figures.accepted_per_second, 0),
-                spread(|figures| figures.completed_per_second, 0),
+                spread(|figures| figures.delivered_per_second, 0),
                 spread(|figures| figures.accept.median(), 1),
                 spread(|figures| figures.accept.percentile(99), 1),
-                spread(|figures| figures.callback.median(), 0),
-                spread(|figures| figures.callback.percentile(99), 0),
-                spread(|figures| figures.cpu_per_job * 1e3, 2),
+                spread(|figures| figures.delivery.median(), 0),
+                spread(|figures| figures.delivery.percentile(99), 0),
+                spread(|figures| figures.cpu * 1e3, 2),
             ]);
         }
     }
@@ -108,13 +99,14 @@ fn memory(rounds: &[Round]) -> Grid {
 async fn round(options: &Options, storage: Storage) -> anyhow::Result<Round> {
     let service = Service::start(options, storage).await?;
     let receiver = Receiver::start().await?;
-    let (token, body) = (token()?, job(&["gas", "internet"], &receiver.url()));
+    let body = job(&["gas", "internet"], &receiver.url(Behaviour::Takes, 0));
+    let request = Request { path: "/webhook", body: &body, status: 201, id: "jobId" };
     sleep(REST).await;
     let idle_mb = process_time::memory_mb(service.pid())?;
     let mut loads = Vec::new();
     for (clients, count) in LOADS {
-        let load = Load { clients, count: options.scaled(count), token: &token, body: &body };
-        loads.push(load.run(&service, &receiver).await?);
+        let load = Load { request, clients, count: options.scaled(count), rate: None, deliveries: 1 };
+        loads.push(load.run(service.server(), &receiver).await?);
     }
     sleep(REST).await;
     let after_mb = process_time::memory_mb(service.pid())?;

@@ -1,9 +1,10 @@
 //! `cargo run --release -p bench -- <what>`: runs a benchmark and prints its section of Markdown.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use bench::{Options, capacity, cold_start, intake_path, local, machine, sizes};
+use bench::{Options, Other, capacity, cold_start, cost, intake_path, local, machine, outbound, sizes};
 use clap::{Parser, ValueEnum};
 
 /// Measures Tidings. Build what is measured first: cargo build --release -p intake -p api -p processor -p provider -p
@@ -22,6 +23,15 @@ struct Arguments {
     /// Divides all counts: with 100 it is soon seen whether everything works.
     #[arg(long, default_value_t = 1)]
     divisor: usize,
+    /// For `outbound` and `isolation`: the address of another server of the same API, instead of `tidings serve`.
+    #[arg(long, value_name = "ADDRESS", requires = "token")]
+    server: Option<SocketAddr>,
+    /// That server's organization token.
+    #[arg(long, requires = "server")]
+    token: Option<String>,
+    /// Its processes, for CPU time and memory.
+    #[arg(long, value_delimiter = ',', requires = "server")]
+    pids: Vec<u32>,
     /// Where `all` writes to.
     #[arg(long, default_value = "docs/BENCHMARKS.md", value_name = "FILE")]
     output: PathBuf,
@@ -37,6 +47,12 @@ enum What {
     Local,
     /// What an idle `tidings serve` uses.
     Idle,
+    /// Messages a second through `tidings serve`.
+    Outbound,
+    /// What one bad endpoint does to the others.
+    Isolation,
+    /// What a message costs at the table, and in money.
+    Cost,
     /// Sizes of the binaries.
     Sizes,
     /// Everything, into a file.
@@ -46,12 +62,13 @@ enum What {
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "it is what was asked for")]
 async fn main() -> anyhow::Result<()> {
-    let Arguments { what, binaries, rounds, divisor, output } = Arguments::parse();
+    let Arguments { what, binaries, rounds, divisor, server, token, pids, output } = Arguments::parse();
+    let server = server.zip(token).map(|(address, token)| Other { address, token, pids });
     let binaries = match binaries {
         Some(folder) => folder,
         None => std::env::current_exe()?.parent().context("a program is in a folder")?.to_owned(),
     };
-    let options = Options { binaries, rounds, divisor };
+    let options = Options { binaries, rounds, divisor, server };
     match what {
         What::All => {
             tokio::fs::write(&output, all(&options).await?).await?;
@@ -68,6 +85,9 @@ async fn one(what: What, options: &Options) -> anyhow::Result<String> {
         What::Intake => Ok(format!("{}\n{}", intake_path::run(options).await?, capacity::run(options).await?)),
         What::Local => local::run(options).await,
         What::Idle => local::idle(options).await,
+        What::Outbound => outbound::run(options).await,
+        What::Isolation => outbound::isolation(options).await,
+        What::Cost => Ok(format!("{}\n{}", capacity::run_messages(options).await?, cost::run(options).await?)),
         What::Sizes => sizes::run(options).await,
         What::All => Box::pin(all(options)).await,
     }
@@ -77,7 +97,16 @@ async fn one(what: What, options: &Options) -> anyhow::Result<String> {
 async fn all(options: &Options) -> anyhow::Result<String> {
     let mut sections = String::new();
     let mut loads = vec![machine::load()];
-    for what in [What::ColdStart, What::Intake, What::Local, What::Idle, What::Sizes] {
+    for what in [
+        What::ColdStart,
+        What::Intake,
+        What::Local,
+        What::Outbound,
+        What::Isolation,
+        What::Cost,
+        What::Idle,
+        What::Sizes,
+    ] {
         sections.push('\n');
         sections.push_str(&one(what, options).await?);
         loads.push(machine::load());

@@ -11,7 +11,7 @@ async fn a_cold_start_is_measured() {
 
 #[tokio::test]
 async fn the_handler_accepts_every_request_of_its_benchmark() {
-    let options = Options { binaries: "unused".into(), rounds: 1, divisor: 1_000 };
+    let options = Options { binaries: "unused".into(), rounds: 1, divisor: 1_000, server: None };
     let section = intake_path::handler(&options).await.unwrap();
     assert!(section.contains("| a job of 2 providers |"), "{section}");
     assert!(!section.contains(SECRET));

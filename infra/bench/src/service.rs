@@ -11,20 +11,21 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::{Options, SECRET};
+use crate::load::Server;
+use crate::{Options, SECRET, token};
 
 /// How long a start may take.
 const START: Duration = Duration::from_secs(30);
 
 /// Where the table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Storage {
+pub(crate) enum Storage {
     Disk,
     Memory,
 }
 
 impl Storage {
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Disk => "disk",
             Self::Memory => "memory",
@@ -33,15 +34,15 @@ impl Storage {
 }
 
 /// The process. It is killed when it is dropped.
-pub(super) struct Service {
+pub(crate) struct Service {
     child: Child,
-    address: SocketAddr,
+    server: Server,
     /// Its data and its log, deleted with it.
     folder: TempDir,
 }
 
 impl Service {
-    pub(super) async fn start(options: &Options, storage: Storage) -> anyhow::Result<Self> {
+    pub(crate) async fn start(options: &Options, storage: Storage) -> anyhow::Result<Self> {
         // Beside the binaries: the usual folder for temporary files may be in memory.
         let folder = tempfile::tempdir_in(&options.binaries)?;
         let mut command = Command::new(options.binary("tidings")?);
@@ -54,6 +55,7 @@ impl Service {
         command
             .env_clear()
             .env("TIDINGS_JWT_SECRET", SECRET)
+            .env("TIDINGS_ENCRYPTION_KEY", SECRET)
             .env("FAILURE_PROBABILITY", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -62,19 +64,20 @@ impl Service {
         let mut child = command.spawn()?;
         let banner = BufReader::new(child.stdout.take().context("its output is a pipe")?);
         let address = timeout(START, address(banner)).await.context("it did not start in time")??;
-        Ok(Self { child, address, folder })
+        let server = Server { address, token: token()?, pids: child.id().into_iter().collect() };
+        Ok(Self { child, server, folder })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id().unwrap_or_default()
     }
 
     /// Ends it, and deletes what it wrote.
-    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.child.kill().await?;
         self.folder.close()?;
         Ok(())
