@@ -110,7 +110,7 @@ async fn through_service(
     match action {
         Action::Create { holder, description } => {
             let caller = holder.caller(identity.organization);
-            let Caller { organization, scope, role, organizations } = caller;
+            let Caller { organization, scope, role, organizations, feature_flags: _ } = caller;
             let mut body = json!({"description": description, "role": role, "organizations": organizations});
             if let (Scope::Application(application), Some(body)) = (scope, body.as_object_mut()) {
                 body.insert("application".to_owned(), json!(application));
@@ -157,7 +157,13 @@ impl Service {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
-        let caller = Caller { organization, scope: Scope::Organization, role: Role::Admin, organizations: Vec::new() };
+        let caller = Caller {
+            organization,
+            scope: Scope::Organization,
+            role: Role::Admin,
+            organizations: Vec::new(),
+            feature_flags: Vec::new(),
+        };
         let bearer = token(identity, &caller, Duration::from_mins(1))?;
         let mut headers = http::HeaderMap::new();
         headers.insert(http::header::AUTHORIZATION, format!("Bearer {bearer}").parse()?);

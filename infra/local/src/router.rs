@@ -6,19 +6,21 @@ use tidings_http::Credentials;
 use tidings_runtime::settings::Secret;
 use tidings_runtime::{Clock, Settings};
 use tidings_store::Store;
+use tidings_vault::Vault;
 
 /// What the functions share.
 pub(crate) struct Parts<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) store: &'a Store,
     pub(crate) egress: &'a Egress,
+    pub(crate) vault: &'a Vault,
     pub(crate) clock: &'a Clock,
     pub(crate) secret: &'a Secret,
 }
 
 /// The whole service.
 pub(crate) fn router(parts: &Parts<'_>) -> anyhow::Result<Router> {
-    let Parts { settings, store, egress, clock, secret } = *parts;
+    let Parts { settings, store, egress, vault, clock, secret } = *parts;
     let credentials = Credentials::from_settings(settings, store, clock)?;
     let intake = intake::State {
         store: store.clone(),
@@ -30,6 +32,8 @@ pub(crate) fn router(parts: &Parts<'_>) -> anyhow::Result<Router> {
     };
     let api = api::State {
         store: store.clone(),
+        egress: egress.clone(),
+        vault: vault.clone(),
         credentials,
         clock: clock.clone(),
         secret: secret.clone(),

@@ -14,6 +14,7 @@ use tidings_runtime::settings::Defaults;
 use tidings_runtime::{Clock, Settings};
 use tidings_telemetry::metric::Metrics;
 use tidings_telemetry::{Format, chain, ignore};
+use tidings_vault::Vault;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::interval;
@@ -90,7 +91,9 @@ impl Service {
         let egress =
             Egress::new(tidings_egress::Options { allow: settings.egress_allow.clone(), ..Default::default() })?;
         let secret = &identity.secret;
-        let router = router(&Parts { settings, store: &store, egress: &egress, clock: &clock, secret })?;
+        let vault = Vault::new(&identity.encryption_keys);
+        let parts = Parts { settings, store: &store, egress: &egress, vault: &vault, clock: &clock, secret };
+        let router = router(&parts)?;
         let service_endpoint = match &settings.service_endpoint {
             Some(endpoint) => endpoint.clone(),
             None => Url::parse(url)?.join("/providers/")?,
@@ -102,7 +105,10 @@ impl Service {
             metrics: Metrics::off(),
             secret: secret.clone(),
             service_endpoint,
+            vault,
             job_retry_schedule: settings.job_retry_schedule.clone(),
+            retry_schedule: settings.retry_schedule.clone(),
+            grace: settings.grace,
             request_timeout: settings.request_timeout,
             fast_request_timeout: FAST_REQUEST_TIMEOUT.min(settings.request_timeout),
             stay: Duration::ZERO,
@@ -173,6 +179,7 @@ fn show_banner(settings: &Settings, identity: &Identity, place: &Place, url: &st
         scope: Scope::Organization,
         role: Role::Admin,
         organizations: Vec::new(),
+        feature_flags: Vec::new(),
     };
     let token = token(identity, &caller, Duration::from_hours(24 * TOKEN_DAYS))?;
     let data = match &place.endpoint {

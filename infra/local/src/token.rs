@@ -46,7 +46,13 @@ impl Holder {
     pub(crate) fn caller(self, own: OrganizationId) -> Caller {
         let Self { org, app, role, organizations } = self;
         let scope = app.map_or(Scope::Organization, Scope::Application);
-        Caller { organization: org.unwrap_or(own), scope, role, organizations }
+        Caller {
+            organization: org.unwrap_or(own),
+            scope,
+            role,
+            organizations,
+            feature_flags: Vec::new(),
+        }
     }
 }
 

@@ -9,7 +9,8 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
         "tidings-domain" | "tidings-egress" | "tidings-engine" => &[],
         "tidings-runtime" | "tidings-store" | "tidings-telemetry" => &["tidings-domain"],
-        "tidings-http" => &["tidings-domain", "tidings-runtime", "tidings-store"],
+        "tidings-vault" => &["tidings-domain", "tidings-runtime"],
+        "tidings-http" => &["tidings-domain", "tidings-runtime", "tidings-store", "tidings-telemetry"],
         _ => return None,
     })
 }
