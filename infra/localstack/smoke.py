@@ -2,9 +2,10 @@
 
     smoke.py [--stack NAME] [--callbacks here|stack] CHECK...
 
-The checks are `answers` (every route says what it should), and jobs that end with their callback: by `both` lanes, with
-a provider that may fail; by the `stream` alone and by the `schedule` alone, with one that does not. The other lane is
-switched off meanwhile, as an operator would. AWS_ENDPOINT_URL and credentials come from the environment.
+The checks are `answers` (every route says what it should), and jobs that end with their callback and messages that
+reach their endpoint: by `both` lanes, with a provider that may fail; by the `stream` alone and by the `schedule` alone,
+with one that does not. The other lane is switched off meanwhile, as an operator would. AWS_ENDPOINT_URL and credentials
+come from the environment.
 `--callbacks stack` has the stack's own mock receive the callbacks, where it cannot reach this machine.
 """
 
@@ -117,36 +118,42 @@ class Stack:
 
 
 class Receiver:
-    """Takes callbacks on this machine, and checks that each is signed."""
+    """Takes callbacks and messages on this machine, and checks that each is signed."""
 
     def __init__(self, stack: Stack):
         self.callbacks: dict[str, queue.Queue] = {}
+        self.messages: dict[str, tuple[bytes, dict]] = {}
         self._key = hmac.digest(stack.secret, f"tidings/job-callbacks/v1/{stack.organization}".encode(), "sha256")
         methods = {"do_POST": lambda request: self._take(request), "log_message": lambda *_: None}
         server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (BaseHTTPRequestHandler,), methods))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{server.server_port}/callback"
+        self.messages_url = f"http://127.0.0.1:{server.server_port}/messages"
 
     def _take(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("content-length") or 0))
         request.send_response(204)
         request.end_headers()
+        if request.path == "/messages":
+            self.messages[request.headers["webhook-id"]] = (body, dict(request.headers))
+            return
         callback = json.loads(body)
-        callback["signed"] = self._is_signed(request.headers, body)
+        callback["signed"] = is_signed(self._key, request.headers, body)
         self.callbacks.setdefault(callback["jobId"], queue.Queue()).put(callback)
-
-    def _is_signed(self, headers, body: bytes) -> bool:
-        identifier, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "0")
-        signature = hmac.digest(self._key, f"{identifier}.{timestamp}.".encode() + body, "sha256")
-        expected = f"v1,{base64.b64encode(signature).decode()}"
-        fresh = abs(time.time() - int(timestamp)) < 300
-        return fresh and expected in headers.get("webhook-signature", "").split(" ")
 
     def wait(self, job: str, deadline: float) -> dict:
         try:
             return self.callbacks.setdefault(job, queue.Queue()).get(timeout=max(0.0, deadline - time.time()))
         except queue.Empty:
             raise Failure(f"no callback came for {job}") from None
+
+
+def is_signed(key: bytes, headers, body: bytes) -> bool:
+    identifier, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "0")
+    signature = hmac.digest(key, f"{identifier}.{timestamp}.".encode() + body, "sha256")
+    expected = f"v1,{base64.b64encode(signature).decode()}"
+    fresh = abs(time.time() - int(timestamp)) < 300
+    return fresh and expected in headers.get("webhook-signature", "").split(" ")
 
 
 def answers(stack: Stack, _receiver) -> None:
@@ -170,6 +177,16 @@ def answers(stack: Stack, _receiver) -> None:
         (422, "POST", "/webhook", {**good, "callbackUrl": "http://169.254.169.254/"}),
         (200, "POST", "/complete", {"jobId": job, "data": []}),
         (422, "POST", "/complete", {"jobId": job}),
+        (204, "GET", "/api/v1/health/ping", None),
+        (200, "GET", "/api/v1/app?limit=1", None),
+        (200, "GET", "/api/v1/event-type", None),
+        (200, "GET", "/api/v1/background-task", None),
+        (422, "POST", "/api/v1/app", {}),
+        (404, "GET", "/api/v1/app/nobody", None),
+        (404, "GET", "/api/v1/app/nobody/msg", None),
+        (404, "GET", "/api/v1/app/nobody/endpoint", None),
+        (404, "POST", "/api/v1/app/nobody/msg", {"eventType": "a", "payload": {}}),
+        (404, "GET", "/api/v1/app/nobody/msg/nothing/endpoint", None),
     ):
         status, _, body = stack.call(method, path, sent)
         expect(status == expected, f"{method} {path}: {status} in place of {expected}: {body}")
@@ -180,11 +197,13 @@ def answers(stack: Stack, _receiver) -> None:
 
 def both(stack: Stack, receiver) -> None:
     run_jobs(stack, receiver, 5, BOTH_SECONDS)
+    run_messages(stack, receiver, 5, BOTH_SECONDS)
 
 
 def stream(stack: Stack, receiver) -> None:
     with stack.only("stream"):
         run_jobs(stack, receiver, 3, STREAM_SECONDS)
+        run_messages(stack, receiver, 3, STREAM_SECONDS)
 
 
 def schedule(stack: Stack, receiver) -> None:
@@ -192,6 +211,7 @@ def schedule(stack: Stack, receiver) -> None:
         started = time.time()
         run_jobs(stack, receiver, 3, SCHEDULE_SECONDS)
         took = time.time() - started
+        run_messages(stack, receiver, 3, SCHEDULE_SECONDS)
         expect(took >= stack.grace_seconds, f"done after {took:.1f} s, which the schedule cannot have done: the grace is longer")
 
 
@@ -227,6 +247,43 @@ def is_complete(stack: Stack, job: str) -> bool:
     expect(status == 200, f"GET /webhook/{job}: {status} {body}")
     expect(body["status"] != "failed", f"{job} failed: {body}")
     return body["status"] == "complete"
+
+
+def run_messages(stack: Stack, receiver: Receiver | None, count: int, seconds: int) -> None:
+    """Messages in, signed deliveries out, byte for byte."""
+    deadline = time.time() + seconds
+
+    def make(path: str, body: dict) -> dict:
+        status, _, made = stack.call("POST", path, body)
+        expect(status == 201, f"POST {path}: {status} {made}")
+        return made
+
+    application = f"/api/v1/app/{make('/api/v1/app', {'name': 'smoke'})['id']}"
+    url = receiver.messages_url if receiver else f"{stack.api}/complete"
+    endpoint = f"{application}/endpoint/{make(f'{application}/endpoint', {'url': url})['id']}"
+    key = base64.b64decode(stack.call("GET", f"{endpoint}/secret")[2]["key"].removeprefix("whsec_"))
+    payloads = {}
+    for number in range(count):
+        # What the stack's own mock takes, and in a form that reading and writing JSON again would change.
+        payload = f'{{"jobId" : "job_{"0" * 27}",  "data": [], "number": {number}.0}}'
+        status, _, body = stack.call("POST", f"{application}/msg", f'{{"eventType": "smoke", "payload": {payload}}}'.encode())
+        expect(status == 202, f"POST {application}/msg: {status} {body}")
+        payloads[body["id"]] = payload.encode()
+    for message, payload in payloads.items():
+        eventually(max(10.0, deadline - time.time()), f"{message} delivered", lambda message=message: is_delivered(stack, application, message))
+        if receiver:
+            body, headers = receiver.messages[message]
+            expect(body == payload, f"{message} is not what was sent: {body!r}")
+            expect(is_signed(key, headers, body), f"{message} is not signed as it should be: {headers}")
+    status, _, _ = stack.call("DELETE", application)
+    expect(status == 204, f"DELETE {application}: {status}")
+
+
+def is_delivered(stack: Stack, application: str, message: str) -> bool:
+    status, _, body = stack.call("GET", f"{application}/attempt/msg/{message}")
+    expect(status == 200, f"the attempts of {message}: {status} {body}")
+    expect(all(attempt["status"] == 0 for attempt in body["data"]), f"an attempt failed: {body}")
+    return bool(body["data"])
 
 
 def eventually(seconds: float, what: str, holds) -> None:
