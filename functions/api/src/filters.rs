@@ -76,7 +76,7 @@ pub(crate) fn date_time() -> Object {
 
 /// Some of a page whose entries are `bytes` large: as many as fit into one answer, one at least. What does not fit is
 /// on the next page.
-pub(crate) fn bounded<T, I>(page: Page<T>, from: Option<Position<I>>, bytes: impl Fn(&T) -> usize) -> Page<T> {
+pub(crate) fn bounded<T, I>(page: Page<T>, from: Option<&Position<I>>, bytes: impl Fn(&T) -> usize) -> Page<T> {
     let Page { mut data, done } = page;
     let backwards = matches!(from, Some(Position::Before(_)));
     let fitting = if backwards { fit(data.iter().rev().map(bytes)) } else { fit(data.iter().map(bytes)) };
@@ -106,14 +106,14 @@ mod tests {
     #[test]
     fn a_page_holds_what_fits_from_where_it_starts() {
         let half = MAX_PAGE_BYTES / 2;
-        let cut = |sizes: &[usize], from: Option<Position<u8>>| {
+        let cut = |sizes: &[usize], from: Option<&Position<u8>>| {
             let page = bounded(Page { data: sizes.to_vec(), done: true }, from, |size| *size);
             (page.data, page.done)
         };
         assert_eq!(cut(&[half, half], None), (vec![half, half], true));
         assert_eq!(cut(&[half, half, 1], None), (vec![half, half], false));
-        assert_eq!(cut(&[1, half, half], Some(Position::Before(1))), (vec![half, half], false));
-        assert_eq!(cut(&[3 * half, 1], Some(Position::After(1))), (vec![3 * half], false), "one at least");
+        assert_eq!(cut(&[1, half, half], Some(&Position::Before(1))), (vec![half, half], false));
+        assert_eq!(cut(&[3 * half, 1], Some(&Position::After(1))), (vec![3 * half], false), "one at least");
         assert_eq!(cut(&[], None), (vec![], true));
     }
 }

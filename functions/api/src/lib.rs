@@ -52,7 +52,12 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(routes::api_key::create, routes::api_key::list))
         .routes(routes!(routes::api_key::revoke))
         .routes(routes!(routes::application::create, routes::application::list))
-        .routes(routes!(routes::application::get, routes::application::update, routes::application::patch_application, routes::application::delete))
+        .routes(routes!(
+            routes::application::get,
+            routes::application::update,
+            routes::application::patch_application,
+            routes::application::delete
+        ))
         .routes(routes!(routes::attempt::list_by_endpoint))
         .routes(routes!(routes::attempt::list_by_message))
         .routes(routes!(routes::attempt::get))
@@ -68,12 +73,26 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(routes::docs::openapi))
         .routes(routes!(routes::docs::page))
         .routes(routes!(routes::endpoint::create, routes::endpoint::list))
-        .routes(routes!(routes::endpoint::get, routes::endpoint::update, routes::endpoint::patch, routes::endpoint::delete))
-        .routes(routes!(routes::endpoint::headers::get, routes::endpoint::headers::update, routes::endpoint::headers::patch))
+        .routes(routes!(
+            routes::endpoint::get,
+            routes::endpoint::update,
+            routes::endpoint::patch,
+            routes::endpoint::delete
+        ))
+        .routes(routes!(
+            routes::endpoint::headers::get,
+            routes::endpoint::headers::update,
+            routes::endpoint::headers::patch
+        ))
         .routes(routes!(routes::endpoint::secret::get))
         .routes(routes!(routes::endpoint::secret::rotate))
         .routes(routes!(routes::event_type::create, routes::event_type::list::list))
-        .routes(routes!(routes::event_type::get, routes::event_type::update, routes::event_type::patch, routes::event_type::delete))
+        .routes(routes!(
+            routes::event_type::get,
+            routes::event_type::update,
+            routes::event_type::patch,
+            routes::event_type::delete
+        ))
         .routes(routes!(routes::example::send))
         .routes(routes!(routes::health::get))
         .routes(routes!(routes::health::ping))

@@ -6,29 +6,30 @@
 //! so it is on record, as a failed attempt with its number. It is never the last one, whatever the schedule says, since the
 //! endpoint has not had its time: the next is due [`SOON`], and is made by the slow lane with full patience.
 
-use std::time::{Duration, UNIX_EPOCH};
+mod health;
+mod send;
+
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, EntryKey};
-use tidings_domain::attempt::{Attempt, AttemptStatus, kept_response};
+use tidings_domain::attempt::{Attempt, AttemptStatus};
 use tidings_domain::delivery::{Delivery, Trigger};
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::ids::AttemptId;
 use tidings_domain::message::Message;
-use tidings_domain::names::{Reference, Uid};
+use tidings_domain::names::Uid;
 use tidings_domain::retry::RetrySchedule;
-use tidings_egress::Response;
 use tidings_runtime::random;
 use tidings_store::StoreError;
 use tidings_store::agenda::{Claim, Finished, Starts};
-use tidings_store::attempt::AttemptFilter;
 use tidings_store::message::NewMessage;
 use tidings_telemetry::chain;
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::request::{Signed, post};
+use self::health::{disable, has_failed_too_long, keep_state};
+use self::send::{Answer, Verdict, send};
 use crate::work::Done;
 use crate::{Context, operational};
 
@@ -55,24 +56,6 @@ pub(crate) struct Order<'a> {
     pub(crate) patience: Duration,
     /// Whether the rest of a batch waits for this one to end.
     pub(crate) keeps_a_batch_waiting: bool,
-}
-
-struct Answer {
-    verdict: Verdict,
-    status: u16,
-    text: String,
-    duration: Duration,
-    retry_after: Option<Duration>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Taken,
-    Failed,
-    /// The endpoint says that it will never take anything again.
-    Gone,
-    /// It was not given the time that is its due.
-    CutOff,
 }
 
 /// How long the slow lane waits for an endpoint.
@@ -115,7 +98,11 @@ pub(crate) async fn make(context: &Context, order: &Order<'_>) -> Result<Done, S
     let disables = match answer.verdict {
         Verdict::Taken | Verdict::CutOff => false,
         Verdict::Gone => true,
-        Verdict::Failed => has_failed_too_long(context, order.endpoint, now).await?,
+        // Where the table does not say, the next failure decides: what was sent must get on record.
+        Verdict::Failed => has_failed_too_long(context, order.endpoint, now).await.unwrap_or_else(|error| {
+            warn!(error = chain(&error), "cannot tell whether an endpoint has failed too long");
+            false
+        }),
     };
     // When this delivery's next try is due.
     let due = match answer.verdict {
@@ -158,88 +145,6 @@ fn record(order: &Order<'_>, answer: Answer, made_at: Timestamp, next_attempt: O
     }
 }
 
-async fn send(context: &Context, order: &Order<'_>, at: Timestamp) -> Result<Answer, StoreError> {
-    let options = &context.options;
-    let endpoint = order.endpoint;
-    let signer = context.signers.of(&options.vault, endpoint)?;
-    let id = order.message.id.to_string();
-    let signed = Signed {
-        id: &id,
-        url: endpoint.url.as_url(),
-        headers: signer.headers.clone(),
-        signatures: &signer.keys.signatures(&id, at, order.payload),
-        body: order.payload.clone(),
-        at,
-    };
-    let started = tokio::time::Instant::now();
-    let answer = post(&options.egress, signed, order.patience).await;
-    let now = options.clock.now();
-    let destination = endpoint.id.to_string();
-    Ok(match answer {
-        Ok(answer) => {
-            if answer.status.is_success() {
-                context.destinations.succeeded(&destination, answer.elapsed, now);
-            } else {
-                context.destinations.failed(&destination, now);
-            }
-            judge(&answer, now)
-        }
-        Err(error) => {
-            if !error.is_timeout() {
-                context.destinations.failed(&destination, now);
-            } else if order.keeps_a_batch_waiting {
-                context.destinations.kept_waiting(&destination, now);
-            } else {
-                context.destinations.timed_out(&destination, now);
-            }
-            info!(endpoint.id = %endpoint.id, message.id = %order.message.id, error = chain(&error), "no answer");
-            let cut_off = error.is_timeout() && order.patience < full_patience(context, endpoint);
-            Answer {
-                verdict: if cut_off { Verdict::CutOff } else { Verdict::Failed },
-                status: 0,
-                text: error.to_string(),
-                duration: started.elapsed(),
-                retry_after: None,
-            }
-        }
-    })
-}
-
-fn judge(answer: &Response, now: Timestamp) -> Answer {
-    let verdict = match answer.status {
-        status if status.is_success() => Verdict::Taken,
-        StatusCode::GONE => Verdict::Gone,
-        _ => Verdict::Failed,
-    };
-    let asks_to_wait = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&answer.status);
-    let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or_default());
-    Answer {
-        verdict,
-        status: answer.status.as_u16(),
-        text: kept_response(&answer.body),
-        duration: answer.elapsed,
-        retry_after: answer.retry_after(now).filter(|_| asks_to_wait),
-    }
-}
-
-/// Whether this failure is one too many. What is known of the endpoint may be old: a success after its first failure
-/// speaks for it.
-async fn has_failed_too_long(context: &Context, endpoint: &Endpoint, now: Timestamp) -> Result<bool, StoreError> {
-    let Some(since) = endpoint.failing_since.filter(|_| endpoint.must_be_disabled(now)) else { return Ok(false) };
-    let store = &context.options.store;
-    let filter =
-        AttemptFilter { status: Some(AttemptStatus::Success), since: Some(since), ..AttemptFilter::default() };
-    let Endpoint { organization, application, id, .. } = endpoint;
-    let one = 1.try_into().unwrap_or_default();
-    let successes = store.attempts_by_endpoint(*organization, *application, *id, &filter, None, one, now).await?;
-    if successes.data.is_empty() {
-        return Ok(true);
-    }
-    store.endpoint_recovered(endpoint).await?;
-    store.endpoint_failed(&Endpoint { failing_since: None, ..endpoint.clone() }, now).await?;
-    Ok(false)
-}
-
 /// The attempt first, so that a request that was sent is on record, whatever happens then.
 async fn write(
     context: &Context,
@@ -253,9 +158,10 @@ async fn write(
     let store = &context.options.store;
     let note = claim.and_then(|claim| claim.entry.note.clone());
     let next = due.map(|due| entry(&attempt.delivery, due, order.number.max(1), note));
-    let told = if disables { None } else { told(context, order, attempt, now).await? };
+    let told = if disables { None } else { told(context, order, attempt, now).await };
     let told = told.as_ref().map(|message| NewMessage { message, due: now + context.options.grace });
-    let finished = if next.is_none() && told.is_none() && (claim.is_none() || attempt.status == AttemptStatus::Success) {
+    let finished = if next.is_none() && told.is_none() && (claim.is_none() || attempt.status == AttemptStatus::Success)
+    {
         store.put_attempt(attempt).await?;
         if let Some(claim) = claim {
             store.take_off(&claim.entry.key).await?;
@@ -277,65 +183,14 @@ async fn write(
     Ok(if due.is_some() { Done::Postponed } else { Done::Finished })
 }
 
-async fn told(
-    context: &Context,
-    order: &Order<'_>,
-    attempt: &Attempt,
-    now: Timestamp,
-) -> Result<Option<Message>, StoreError> {
+/// The message that tells of an attempt, if there is somebody to be told. That it cannot be found out who must not keep
+/// the attempt itself off the record.
+async fn told(context: &Context, order: &Order<'_>, attempt: &Attempt, now: Timestamp) -> Option<Message> {
     let Order { message, app_uid, previous, .. } = order;
-    let event = operational::about_attempt(attempt, *previous, *app_uid, message.event_id.as_ref());
-    match event {
-        Some(event) => operational::message(context, message.organization, message.application, &event, now).await,
-        None => Ok(None),
-    }
-}
-
-async fn disable(
-    context: &Context,
-    order: &Order<'_>,
-    attempt: &Attempt,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let Endpoint { organization, application, id, .. } = *order.endpoint;
-    let disabled = disable_as_seen(context, order.endpoint, order.app_uid, now).await?;
-    if disabled || attempt.response_status != StatusCode::GONE.as_u16() {
-        return Ok(());
-    }
-    // What was seen of it may be some seconds old, and it is gone whatever happened since.
-    let stored = context.options.store.endpoint(organization, application, &Reference::Id(id)).await?;
-    if let Some(stored) = stored.filter(|stored| !stored.disabled && stored.failing_since != order.endpoint.failing_since) {
-        disable_as_seen(context, &stored, order.app_uid, now).await?;
-    }
-    Ok(())
-}
-
-async fn disable_as_seen(
-    context: &Context,
-    endpoint: &Endpoint,
-    app_uid: Option<&Uid>,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let event = operational::about_disabling(endpoint, app_uid, now);
-    let told = operational::message(context, endpoint.organization, endpoint.application, &event, now).await?;
-    let told = told.as_ref().map(|message| NewMessage { message, due: now + context.options.grace });
-    let disabled = context.options.store.disable_endpoint(endpoint, now, told.as_ref()).await?;
-    if disabled {
-        warn!(endpoint.id = %endpoint.id, "disabled an endpoint");
-    }
-    Ok(disabled)
-}
-
-/// Since when it has been failing.
-async fn keep_state(
-    context: &Context,
-    endpoint: &Endpoint,
-    status: AttemptStatus,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    match (status, endpoint.failing_since) {
-        (AttemptStatus::Fail, None) => context.options.store.endpoint_failed(endpoint, now).await,
-        (AttemptStatus::Success, Some(_)) => context.options.store.endpoint_recovered(endpoint).await,
-        _ => Ok(()),
-    }
+    let event = operational::about_attempt(attempt, *previous, *app_uid, message.event_id.as_ref())?;
+    let told = operational::message(context, message.organization, message.application, &event, now).await;
+    told.unwrap_or_else(|error| {
+        warn!(error = chain(&error), "cannot tell of an attempt");
+        None
+    })
 }

@@ -16,10 +16,10 @@ use tidings_store::agenda::{Claim, Finished};
 use tidings_store::{DecodeError, StoreError};
 use tracing::{error, info};
 
+use crate::Context;
 use crate::attempt::{self, FAST_PATIENCE, Order};
 use crate::throttle::held_up;
 use crate::work::{Done, OVERHEAD, Task};
-use crate::Context;
 
 mod origin;
 
@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context, task: Task) -> Result<Done, StoreErro
     if task.only_if_healthy && !context.destinations.is_quick(&destination, now) {
         return wait_until(context, &task.claim, &delivery, now).await;
     }
-    let Loaded { message, endpoint, newest, application } = load(context, &delivery, now).await?;
+    let Loaded { message, endpoint, newest, application } = Box::pin(load(context, &delivery, now)).await?;
     let Some(message) = message else {
         context.options.store.take_off(&task.claim.entry.key).await?;
         return Ok(Done::Dropped);
@@ -130,12 +130,7 @@ async fn end(context: &Context, claim: &Claim, newest: Option<Attempt>, why: &st
 }
 
 /// It is not its turn, or somebody else's. This was no try.
-async fn wait_until(
-    context: &Context,
-    claim: &Claim,
-    delivery: &Delivery,
-    at: Timestamp,
-) -> Result<Done, StoreError> {
+async fn wait_until(context: &Context, claim: &Claim, delivery: &Delivery, at: Timestamp) -> Result<Done, StoreError> {
     let Claim { entry, until: _ } = claim;
     let next = attempt::entry(delivery, at, entry.tries.saturating_sub(1), entry.note.clone());
     match context.options.store.postpone(claim, &next).await? {

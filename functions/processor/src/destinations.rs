@@ -257,7 +257,7 @@ mod tests {
         let mut places: Vec<_> = std::iter::from_fn(|| destinations.enter(ORIGIN, NOW)).collect();
         assert_eq!(places.len(), HEALTHY_AT_ONCE);
         let waiting = destinations.wait(ORIGIN);
-        let (_, place) = tokio::join!(async { drop(places.pop()) }, waiting);
+        let ((), place) = tokio::join!(async { drop(places.pop()) }, waiting);
         assert!(destinations.enter(ORIGIN, NOW).is_none());
         drop((places, place));
         destinations.timed_out(ORIGIN, NOW);

@@ -24,8 +24,8 @@ use tidings_domain::delivery::Trigger;
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::ids::EndpointId;
 use tidings_domain::message::{Message, parse_record};
-use tidings_store::agenda::Starts;
 use tidings_store::Receivers;
+use tidings_store::agenda::Starts;
 use tidings_store::{DecodeError, StoreError};
 use tidings_telemetry::chain;
 use tracing::error;
@@ -76,7 +76,9 @@ pub(crate) async fn run(context: &Context, mut task: Task) -> Result<Done, Store
     let wanted: Vec<_> = receivers
         .endpoints
         .iter()
-        .filter(|endpoint| endpoint.wants(&message) && !settled.contains(&endpoint.id))
+        .filter(|endpoint| {
+            endpoint.wants(&message) && endpoint.is_older_than(&message) && !settled.contains(&endpoint.id)
+        })
         .collect();
     let fan_out = FanOut { context, task: &task, message: &message, payload, receivers: &receivers, due };
     fan_out.run(&wanted).await?;

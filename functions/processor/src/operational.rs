@@ -1,15 +1,14 @@
 //! Operational webhooks: messages about an application, to the application of its organization that wants to know. Nobody
 //! is told about that one, so that a failure to tell is not told in turn.
 
-use bytes::Bytes;
 use tidings_domain::Timestamp;
 use tidings_domain::attempt::{Attempt, AttemptStatus};
 use tidings_domain::delivery::Trigger;
 use tidings_domain::endpoint::Endpoint;
-use tidings_domain::ids::{ApplicationId, MessageId, OrganizationId};
-use tidings_domain::message::{Message, RETENTION};
+use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_domain::message::Message;
 use tidings_domain::names::{EventId, Uid};
-use tidings_domain::operational::{AttemptEvent, EndpointEvent, FAILING_AFTER, OperationalEvent};
+use tidings_domain::operational::{AttemptEvent, EndpointEvent, FAILING_AFTER, OperationalEvent, operational_message};
 use tidings_runtime::random;
 use tidings_store::StoreError;
 
@@ -50,16 +49,7 @@ pub(crate) async fn message(
     now: Timestamp,
 ) -> Result<Option<Message>, StoreError> {
     let recipient = context.options.store.operational_recipient(organization, now).await?;
-    Ok(recipient.filter(|recipient| recipient.id != about).map(|recipient| Message {
-        id: MessageId::new(now, random::bytes()),
-        organization,
-        application: recipient.id,
-        event_type: event.event_type(),
-        event_id: None,
-        channels: Vec::new(),
-        tags: Vec::new(),
-        payload: Some(Bytes::from(event.payload())),
-        payload_until: now + RETENTION,
-        created_at: now,
-    }))
+    Ok(recipient
+        .filter(|recipient| recipient.id != about)
+        .map(|recipient| operational_message(event, &recipient, now, random::bytes())))
 }

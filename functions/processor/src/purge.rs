@@ -25,11 +25,8 @@ pub(crate) async fn run(context: &Context, task: Task) -> Result<Done, StoreErro
         return Ok(Done::Finished);
     }
     // The stream's lane leaves the rest to the schedule, which owns the entry from its time on.
-    let due = if task.only_if_healthy {
-        task.claim.until + Duration::from_millis(1)
-    } else {
-        context.options.clock.now()
-    };
+    let due =
+        if task.only_if_healthy { task.claim.until + Duration::from_millis(1) } else { context.options.clock.now() };
     let key = EntryKey { due, work: task.claim.entry.key.work.clone() };
     let next = Entry { key, tries: 0, destination: None, note: None };
     match store.postpone(&task.claim, &next).await? {

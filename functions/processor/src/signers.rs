@@ -51,23 +51,25 @@ impl Signers {
 }
 
 fn open(vault: &Vault, endpoint: &Endpoint) -> Result<Signer, StoreError> {
-    let Endpoint { organization, application, id, .. } = endpoint;
-    let unreadable = |what: &str, problem: &dyn std::fmt::Display| {
-        StoreError::from(DecodeError { key: format!("{organization}/{application}/{id}#{what}"), problem: problem.to_string() })
+    let unreadable = |context: &str, problem: &dyn std::fmt::Display| {
+        StoreError::from(DecodeError { key: context.to_owned(), problem: problem.to_string() })
     };
-    let opened = |what: &str, sealed: &Sealed| {
-        let context = format!("{organization}/{application}/{id}#{what}");
-        let opened = vault.open(*organization, &context, sealed).map_err(|error| unreadable(what, &error))?;
-        let text = opened.as_text().ok_or_else(|| unreadable(what, &"no text"))?;
+    let opened = |context: &str, sealed: &Sealed| {
+        let opened = vault.open(endpoint.organization, context, sealed).map_err(|error| unreadable(context, &error))?;
+        let text = opened.as_text().ok_or_else(|| unreadable(context, &"no text"))?;
         Ok::<_, StoreError>(text.to_owned())
     };
-    let keys = EndpointKeys::from_text(&opened("keys", &endpoint.keys)?).map_err(|error| unreadable("keys", &error))?;
+    let context = endpoint.keys_context();
+    let keys =
+        EndpointKeys::from_text(&opened(&context, &endpoint.keys)?).map_err(|error| unreadable(&context, &error))?;
     let mut headers = HeaderMap::new();
     if let Some(sealed) = &endpoint.headers {
-        let texts = EndpointHeaders::from_text(&opened("headers", sealed)?).map_err(|error| unreadable("headers", &error))?;
+        let context = endpoint.headers_context();
+        let texts =
+            EndpointHeaders::from_text(&opened(&context, sealed)?).map_err(|error| unreadable(&context, &error))?;
         for (name, value) in texts.iter() {
-            let name = HeaderName::try_from(name).map_err(|error| unreadable("headers", &error))?;
-            let mut value = HeaderValue::from_str(value).map_err(|error| unreadable("headers", &error))?;
+            let name = HeaderName::try_from(name).map_err(|error| unreadable(&context, &error))?;
+            let mut value = HeaderValue::from_str(value).map_err(|error| unreadable(&context, &error))?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }

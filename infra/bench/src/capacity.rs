@@ -101,10 +101,8 @@ impl Service {
         key: Option<&str>,
         body: String,
     ) -> anyhow::Result<Value> {
-        let mut request = HttpRequest::new("POST", path)
-            .bearer(&self.token)
-            .header("content-type", "application/json")
-            .body(body);
+        let mut request =
+            HttpRequest::new("POST", path).bearer(&self.token).header("content-type", "application/json").body(body);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }

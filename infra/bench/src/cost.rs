@@ -17,7 +17,7 @@ mod price {
     pub(super) const MILLION_WRITE_UNITS: f64 = 0.625;
     pub(super) const MILLION_HTTP_API_REQUESTS: f64 = 1.00;
     pub(super) const MILLION_LAMBDA_REQUESTS: f64 = 0.20;
-    /// x86_64; arm64 is a fifth less.
+    /// For `x86_64`; arm64 is a fifth less.
     pub(super) const GB_SECOND_X86: f64 = 0.000_016_666_7;
 }
 
@@ -88,7 +88,8 @@ fn dollars(intake_us: f64, processor_us: f64, batch: usize) -> anyhow::Result<f6
     let seconds = |cpu_us: f64, memory_mb: f64, waits_ms: f64| cpu_us / 1e6 * CORE_MB / memory_mb + waits_ms / 1e3;
     let intake = seconds(intake_us, INTAKE_MB, TABLE_CALL_MS) * INTAKE_MB / 1024.0;
     // A batch's messages are delivered side by side; attempts are written before entries are taken off.
-    let processor = seconds(processor_us * batch, PROCESSOR_MB, RECEIVER_MS + 2.0 * TABLE_CALL_MS) * PROCESSOR_MB / 1024.0 / batch;
+    let processor =
+        seconds(processor_us * batch, PROCESSOR_MB, RECEIVER_MS + 2.0 * TABLE_CALL_MS) * PROCESSOR_MB / 1024.0 / batch;
     let time = (intake + processor) * 1e6 * price::GB_SECOND_X86;
     let requests = price::MILLION_LAMBDA_REQUESTS * (1.0 + 1.0 / batch);
     Ok(WRITE_UNITS * price::MILLION_WRITE_UNITS + requests + time)

@@ -44,6 +44,9 @@ pub const SECRET: &str = "a secret of the benchmarks, long enough";
 /// Time for a service to come to rest, after its start and before its memory is looked at.
 const REST: Duration = Duration::from_secs(2);
 
+/// Seals the benchmarks' endpoint secrets.
+pub const ENCRYPTION_KEY: &str = "a key of the benchmarks that is long enough";
+
 /// Where the binaries are, and how much is done.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -88,7 +91,7 @@ pub fn function(binary: &Path, service_endpoint: &str) -> Function {
         .env("STAGE", "bench")
         .env("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true")
         .env("TIDINGS_JWT_SECRET", SECRET)
-        .env("TIDINGS_ENCRYPTION_KEY", SECRET)
+        .env("TIDINGS_ENCRYPTION_KEY", ENCRYPTION_KEY)
         .env("EGRESS_ALLOW", "127.0.0.0/8,::1/128")
         .env("SERVICE_ENDPOINT", service_endpoint)
 }

@@ -164,7 +164,8 @@ pub async fn isolation(options: &Options) -> anyhow::Result<String> {
             figures.push(isolated(options, *behaviour).await?);
         }
     }
-    let median = |figures: &[(f64, f64, f64)], value: fn(&(f64, f64, f64)) -> f64| Sample::of(figures.iter().map(value));
+    let median =
+        |figures: &[(f64, f64, f64)], value: fn(&(f64, f64, f64)) -> f64| Sample::of(figures.iter().map(value));
     let healthy = rounds.first().map(|figures| median(figures, |figures| figures.1).median()).unwrap_or_default();
     let mut grid =
         Grid::new(&["the tenth endpoint", "delivered/s to the nine", "p50, ms", "p99, ms", "p50 to the first row's"]);

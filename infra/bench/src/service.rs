@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::load::Server;
-use crate::{Options, SECRET, token};
+use crate::{ENCRYPTION_KEY, Options, SECRET, token};
 
 /// How long a start may take.
 const START: Duration = Duration::from_secs(30);
@@ -55,7 +55,7 @@ impl Service {
         command
             .env_clear()
             .env("TIDINGS_JWT_SECRET", SECRET)
-            .env("TIDINGS_ENCRYPTION_KEY", SECRET)
+            .env("TIDINGS_ENCRYPTION_KEY", ENCRYPTION_KEY)
             .env("FAILURE_PROBABILITY", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -46,13 +46,7 @@ impl Holder {
     pub(crate) fn caller(self, own: OrganizationId) -> Caller {
         let Self { org, app, role, organizations } = self;
         let scope = app.map_or(Scope::Organization, Scope::Application);
-        Caller {
-            organization: org.unwrap_or(own),
-            scope,
-            role,
-            organizations,
-            feature_flags: Vec::new(),
-        }
+        Caller { organization: org.unwrap_or(own), scope, role, organizations, feature_flags: Vec::new() }
     }
 }
 

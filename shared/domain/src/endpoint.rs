@@ -20,6 +20,9 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an endpoint may fail without one success before it is disabled.
 pub const FAILING_FOR: Duration = Duration::from_hours(24 * 5);
 
+/// Most that the clocks of two functions differ.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
+
 /// Bytes that only the vault can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed(pub Vec<u8>);
@@ -91,6 +94,11 @@ impl Endpoint {
                 .is_none_or(|channels| message.channels.iter().any(|channel| channels.contains(channel)))
     }
 
+    /// Whether it was there when a message was accepted, as far as that can be told: the clocks of two functions differ.
+    pub fn is_older_than(&self, message: &Message) -> bool {
+        self.created_at <= message.created_at + CLOCKS_DIFFER
+    }
+
     /// Whether a failure now is one too many.
     pub fn must_be_disabled(&self, now: Timestamp) -> bool {
         self.failing_since.is_some_and(|since| now.since(since) >= FAILING_FOR)
@@ -144,6 +152,14 @@ pub(crate) mod tests {
         assert!(channelled.wants(&in_channel) && !channelled.wants(&plain));
         assert!(!channelled.wants(&message("user.created", &["asia"])));
         assert!(!Endpoint { disabled: true, ..endpoint() }.wants(&plain));
+    }
+
+    #[test]
+    fn an_endpoint_that_came_later_is_told_from_one_that_was_there() {
+        let message = message("a", &[]);
+        let made_after = |time| Endpoint { created_at: message.created_at + time, ..endpoint() };
+        assert!(made_after(Duration::from_millis(20)).is_older_than(&message));
+        assert!(!made_after(Duration::from_secs(60)).is_older_than(&message));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use tidings_domain::application::Application;
 use tidings_domain::ids::ApplicationId;
 use tidings_domain::names::Reference;
 use tidings_http::{
-    AnyScope, ApiError, Caller, FromQuery, Idempotency, Json, ListResponse, OrderedListQuery, Organization, Path, Query,
-    QueryString, Reply, created, no_content, ok,
+    AnyScope, ApiError, Caller, FromQuery, Idempotency, Json, ListResponse, OrderedListQuery, Organization, Path,
+    Query, QueryString, Reply, created, no_content, ok,
 };
 use tidings_store::{Created, Replaced};
 

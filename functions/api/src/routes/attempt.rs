@@ -151,7 +151,8 @@ impl AttemptQuery {
     }
 
     fn answer(&self, page: Page<Attempt>) -> Result<Reply, ApiError> {
-        let page = bounded(page, self.list.iterator, |attempt| attempt.response.as_ref().map_or(0, String::len));
+        let page =
+            bounded(page, self.list.iterator.as_ref(), |attempt| attempt.response.as_ref().map_or(0, String::len));
         let show = |attempt| MessageAttemptOut::new(attempt, self.content);
         ok(&ListResponse::new(page, |attempt| attempt.id.to_string(), show))
     }

@@ -70,8 +70,8 @@ pub struct EndpointMessageOut<'a> {
 }
 
 impl<'a> EndpointMessageOut<'a> {
-    fn new(message: MessageOut<'a>, newest: &Attempt) -> Self {
-        let MessageOut { id, event_type, event_id, channels, tags, payload, timestamp } = message;
+    fn new(message: &MessageOut<'a>, newest: &Attempt) -> Self {
+        let MessageOut { id, event_type, event_id, channels, tags, payload, timestamp } = *message;
         let status = DeliveryStatus::of(Some(newest));
         Self {
             id,
@@ -157,7 +157,7 @@ pub async fn list_attempted_messages(
     let Page { data, done } = with_messages(&state, page, iterator, content).await?;
     let shown = data.iter().map(|(attempt, message)| {
         let shown = MessageOut::at(message, now, content)?;
-        Ok((attempt.id, EndpointMessageOut::new(shown, attempt)))
+        Ok((attempt.id, EndpointMessageOut::new(&shown, attempt)))
     });
     let page = Page { data: shown.collect::<Result<Vec<_>, ApiError>>()?, done };
     ok(&ListResponse::new(page, |(id, _)| id.to_string(), |(_, message)| message))

@@ -151,7 +151,7 @@ async fn destinations(
     let backwards = matches!(iterator, Some(Position::Before(_)));
     // One that was made later does not get it.
     let is_destination = |endpoint: &Endpoint| {
-        newest.contains_key(&endpoint.id) || (endpoint.created_at <= message.created_at && endpoint.wants(message))
+        newest.contains_key(&endpoint.id) || (endpoint.is_older_than(message) && endpoint.wants(message))
     };
     let (mut found, mut position) = (Vec::new(), iterator);
     loop {

@@ -1,5 +1,6 @@
 //! Messages, once they are accepted.
 
+use axum::body::Bytes;
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::Value;
@@ -98,14 +99,14 @@ pub async fn list(
     let filter = MessageFilter { since: after, before, event_types, channel, tag, with_payload };
     let now = state.clock.now();
     let page = state.store.messages(caller.organization, application.id, &filter, iterator, limit, now).await?;
-    let Page { data, done } = bounded(page, iterator, payload_bytes);
+    let Page { data, done } = bounded(page, iterator.as_ref(), payload_bytes);
     let data = data.iter().map(|message| MessageOut::at(message, now, content)).collect::<Result<_, _>>()?;
     ok(&ListResponse::new(Page { data, done }, |message| message.id.to_string(), |message| message))
 }
 
 /// How much of an answer a message takes.
 pub(crate) fn payload_bytes(message: &Message) -> usize {
-    message.payload.as_ref().map_or(0, |payload| payload.len())
+    message.payload.as_ref().map_or(0, Bytes::len)
 }
 
 /// Read a message

@@ -50,10 +50,10 @@ pub struct RecoverOut {
     #[schema(value_type = String, example = "qtask_2dmHlPBrNdbSXHkUrzEyTQ3mEXz")]
     id: BackgroundTaskId,
     /// `running`.
-    #[schema(value_type = RunningOut, inline)]
+    #[schema(value_type = String, example = "running")]
     status: BackgroundTaskStatus,
     /// `endpoint.recover`.
-    #[schema(value_type = RecoverTaskOut, inline)]
+    #[schema(value_type = String, example = "endpoint.recover")]
     task: BackgroundTaskType,
     /// When it was asked for.
     #[schema(value_type = String, format = "date-time")]
@@ -69,38 +69,14 @@ pub(crate) struct ReplayOut {
     #[schema(value_type = String, example = "qtask_2dmHlPBrNdbSXHkUrzEyTQ3mEXz")]
     id: BackgroundTaskId,
     /// `running`.
-    #[schema(value_type = RunningOut, inline)]
+    #[schema(value_type = String, example = "running")]
     status: BackgroundTaskStatus,
     /// `endpoint.replay`.
-    #[schema(value_type = ReplayTaskOut, inline)]
+    #[schema(value_type = String, example = "endpoint.replay")]
     task: BackgroundTaskType,
     /// When it was asked for.
     #[schema(value_type = String, format = "date-time")]
     updated_at: Timestamp,
-}
-
-/// Where a new task stands.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "a schema only: the domain's own type is what is answered")]
-enum RunningOut {
-    Running,
-}
-
-/// What one kind of task does.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a schema only: the domain's own type is what is answered")]
-enum RecoverTaskOut {
-    #[schema(rename = "endpoint.recover")]
-    Recover,
-}
-
-/// What the other kind of task does.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a schema only: the domain's own type is what is answered")]
-enum ReplayTaskOut {
-    #[schema(rename = "endpoint.replay")]
-    ReplayMissing,
 }
 
 /// Messages accepted from one time on and before another.

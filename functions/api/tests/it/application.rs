@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use http::Method;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -15,7 +17,11 @@ async fn an_application_is_created_and_read_by_its_id_and_its_uid() {
     let service = Service::start().await;
     let body = json!({"name": "Acme Ltd.", "uid": "acme", "throttleRate": 7, "metadata": {"plan": "gold"}});
     let created = service.post("/api/v1/app", &body).await;
-    assert_snapshot!(created.masked(), @"");
+    assert_snapshot!(created.masked(), @r#"
+    201
+    location: /api/v1/app/app_[random]
+    {"id":"app_[random]","uid":"acme","name":"Acme Ltd.","throttleRate":7,"rateLimit":7,"metadata":{"plan":"gold"},"createdAt":"2027-01-15T08:00:00.000Z","updatedAt":"2027-01-15T08:00:00.000Z"}
+    "#);
     let location = created.headers["location"].to_str().unwrap();
     let by_id = service.get(location).await;
     assert_eq!((by_id.status, &by_id.body), (200, &created.body));
@@ -25,7 +31,11 @@ async fn an_application_is_created_and_read_by_its_id_and_its_uid() {
 #[tokio::test]
 async fn a_name_is_all_that_an_application_needs() {
     let service = Service::start().await;
-    assert_snapshot!(service.post("/api/v1/app", &json!({"name": "x"})).await.masked(), @"");
+    assert_snapshot!(service.post("/api/v1/app", &json!({"name": "x"})).await.masked(), @r#"
+    201
+    location: /api/v1/app/app_[random]
+    {"id":"app_[random]","uid":null,"name":"x","throttleRate":null,"rateLimit":null,"metadata":{},"createdAt":"2027-01-15T08:00:00.000Z","updatedAt":"2027-01-15T08:00:00.000Z"}
+    "#);
 }
 
 #[tokio::test]
@@ -36,7 +46,7 @@ async fn what_the_older_generation_of_clients_sends_is_understood() {
     let both = service.post("/api/v1/app", &json!({"name": "x", "rateLimit": 3, "throttleRate": 3})).await;
     assert_eq!(both.status, 201);
     let differing = service.post("/api/v1/app", &json!({"name": "x", "rateLimit": 3, "throttleRate": 4})).await;
-    assert_snapshot!(differing.faults(), @"");
+    assert_snapshot!(differing.faults(), @r#"  ["body","rateLimit"] value_error "must be the same as `throttleRate`, or left out""#);
 }
 
 #[tokio::test]
@@ -45,8 +55,12 @@ async fn a_uid_names_one_application_of_an_organization() {
     let body = json!({"name": "first", "uid": "acme"});
     assert_eq!(service.post("/api/v1/app", &body).await.status, 201);
     let other = service.post("/api/v1/app", &json!({"name": "second"})).await.json();
-    assert_snapshot!(service.post("/api/v1/app", &body).await.shown(), @"");
-    for (method, body) in [(Method::PATCH, json!({"uid": "acme"})), (Method::PUT, json!({"name": "x", "uid": "acme"}))] {
+    assert_snapshot!(service.post("/api/v1/app", &body).await.shown(), @r#"
+    409
+    {"code":"conflict","detail":"Another application has this uid."}
+    "#);
+    for (method, body) in [(Method::PATCH, json!({"uid": "acme"})), (Method::PUT, json!({"name": "x", "uid": "acme"}))]
+    {
         let answer = service.call(method.clone(), &format!("/api/v1/app/{}", id(&other)), &body).await;
         assert_eq!(answer.status, 409, "{method}");
     }
@@ -65,7 +79,7 @@ async fn get_if_exists_answers_the_application_that_is_there() {
     // Without a uid there is nothing that could be there.
     assert_eq!(service.post(path, &json!({"name": "first"})).await.status, 201);
     let refused = service.post("/api/v1/app?get_if_exists=maybe", &json!({"name": "x"})).await;
-    assert_snapshot!(refused.faults(), @"");
+    assert_snapshot!(refused.faults(), @r#"  ["query","get_if_exists"] value_error "must be `true` or `false`""#);
 }
 
 #[tokio::test]
@@ -100,7 +114,10 @@ async fn put_replaces_what_is_there_but_for_a_uid_that_is_left_out() {
     let body = json!({"name": "Acme", "uid": "acme", "throttleRate": 7, "metadata": {"plan": "gold"}});
     service.post("/api/v1/app", &body).await;
     service.clock.advance(std::time::Duration::from_secs(1));
-    assert_snapshot!(service.put("/api/v1/app/acme", &json!({"name": "Other"})).await.masked(), @"");
+    assert_snapshot!(service.put("/api/v1/app/acme", &json!({"name": "Other"})).await.masked(), @r#"
+    200
+    {"id":"app_[random]","uid":"acme","name":"Other","throttleRate":null,"rateLimit":null,"metadata":{},"createdAt":"2027-01-15T08:00:00.000Z","updatedAt":"2027-01-15T08:00:01.000Z"}
+    "#);
     let without = service.put("/api/v1/app/acme", &json!({"name": "Other", "uid": null})).await;
     assert_eq!((without.status, &without.json()["uid"]), (200, &Value::Null));
     assert_eq!(service.get("/api/v1/app/acme").await.status, 404);
@@ -115,7 +132,7 @@ async fn put_of_an_unknown_uid_creates_and_of_an_unknown_id_is_404() {
     let again = service.put("/api/v1/app/acme", &json!({"name": "y"})).await;
     assert_eq!((again.status, id(&again.json())), (200, id(&first.json())));
     let contradicting = service.put("/api/v1/app/other", &json!({"name": "x", "uid": "another"})).await;
-    assert_snapshot!(contradicting.faults(), @"");
+    assert_snapshot!(contradicting.faults(), @r#"  ["body","uid"] value_error "must be the uid in the path, or be left out""#);
     let unknown = arrange::imagined_application(1, 3, None).id;
     assert_eq!(service.put(&format!("/api/v1/app/{unknown}"), &json!({"name": "x"})).await.status, 404);
 }
@@ -174,7 +191,10 @@ async fn many_changes_at_once_all_happen_or_say_that_they_did_not() {
         async move { service.patch("/api/v1/app/acme", &json!({"metadata": {"n": number.to_string()}})).await }
     });
     for answer in futures::future::join_all(changes).await {
-        assert!(answer.status == 200 || (answer.status == 409 && answer.headers.contains_key("retry-after")), "{answer:?}");
+        assert!(
+            answer.status == 200 || (answer.status == 409 && answer.headers.contains_key("retry-after")),
+            "{answer:?}"
+        );
     }
 }
 
@@ -206,12 +226,43 @@ async fn a_bad_application_is_422_with_every_fault() {
         json!({"name": "x", "uid": "u".repeat(257), "throttleRate": 1.5, "metadata": {"k".repeat(129): "v"}}),
     ] {
         let answer = service.post("/api/v1/app", &body).await;
-        answers += &format!("{:.60}\n{}", body.to_string(), answer.faults());
+        write!(answers, "{:.60}\n{}", body.to_string(), answer.faults()).unwrap();
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    {}
+      ["body","name"] value_error.missing "is required"
+    []
+      ["body"] type_error "must be an object"
+    {"name":"","uid":"","throttleRate":0,"metadata":{"a":1},"col
+      ["body","name"] value_error "must be 1 to 1024 characters long"
+      ["body","uid"] value_error "must be 1 to 256 letters, digits, `-`, `_` or `.`"
+      ["body","throttleRate"] value_error "must be 1 to 65535"
+      ["body","metadata","a"] type_error "must be a string"
+      ["body","color"] value_error.extra "is not known here"
+    {"name":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+      ["body","name"] value_error "must be 1 to 1024 characters long"
+      ["body","uid"] value_error "must be 1 to 256 letters, digits, `-`, `_` or `.`"
+      ["body","throttleRate"] value_error "must be 1 to 65535"
+      ["body","metadata"] type_error "must be an object"
+    {"name":null,"uid":"a#b","throttleRate":"7","metadata":null}
+      ["body","name"] type_error "must be a string"
+      ["body","uid"] value_error "must be 1 to 256 letters, digits, `-`, `_` or `.`"
+      ["body","throttleRate"] type_error "must be a whole number, not negative"
+      ["body","metadata"] type_error "must be an object"
+    {"name":"x","uid":"uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu
+      ["body","uid"] value_error "must be 1 to 256 letters, digits, `-`, `_` or `.`"
+      ["body","throttleRate"] type_error "must be a whole number, not negative"
+      ["body","metadata","kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"] value_error "its name must be at most 128 characters long"
+    "#);
     let patch = json!({"name": null, "uid": "a/b", "metadata": null, "throttleRate": -1, "id": "x"});
     service.put("/api/v1/app/acme", &json!({"name": "x"})).await;
-    assert_snapshot!(service.patch("/api/v1/app/acme", &patch).await.faults(), @"");
+    assert_snapshot!(service.patch("/api/v1/app/acme", &patch).await.faults(), @r#"
+    ["body","name"] type_error "must not be null"
+    ["body","uid"] value_error "must be 1 to 256 letters, digits, `-`, `_` or `.`"
+    ["body","throttleRate"] type_error "must be a whole number, not negative"
+    ["body","metadata"] type_error "must not be null"
+    ["body","id"] value_error.extra "is not known here"
+    "#);
 }
 
 #[tokio::test]
@@ -247,10 +298,25 @@ async fn an_iterator_that_was_tampered_with_shows_nothing_of_anybody_else() {
     arrange::application(&service.store, 1, 1, None).await;
     let theirs = arrange::application(&service.store, 2, 2, None).await;
     let mut answers = String::new();
-    for iterator in ["x", "-", "app_", "--app_0ujsswThIGTUYm2K8FjOOfXtY1K", "ep_0ujsswThIGTUYm2K8FjOOfXtY1K", "app_%23"] {
-        answers += &format!("{iterator}\n{}", service.get(&format!("/api/v1/app?iterator={iterator}")).await.faults());
+    for iterator in ["x", "-", "app_", "--app_0ujsswThIGTUYm2K8FjOOfXtY1K", "ep_0ujsswThIGTUYm2K8FjOOfXtY1K", "app_%23"]
+    {
+        write!(answers, "{iterator}\n{}", service.get(&format!("/api/v1/app?iterator={iterator}")).await.faults())
+            .unwrap();
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    x
+      ["query","iterator"] value_error "must be `app_` followed by 27 letters or digits"
+    -
+      ["query","iterator"] value_error "must be `app_` followed by 27 letters or digits"
+    app_
+      ["query","iterator"] value_error "must be `app_` followed by 27 letters or digits"
+    --app_0ujsswThIGTUYm2K8FjOOfXtY1K
+      ["query","iterator"] value_error "must be `app_` followed by 27 letters or digits"
+    ep_0ujsswThIGTUYm2K8FjOOfXtY1K
+      ["query","iterator"] value_error "must be `app_` followed by 27 letters or digits"
+    app_%23
+      ["query","iterator"] value_error "must be `app_` followed by 27 letters or digits"
+    "#);
     for iterator in [theirs.id.to_string(), format!("-{}", theirs.id)] {
         let answer = service.get(&format!("/api/v1/app?iterator={iterator}")).await;
         assert!(answer.status == 200 && !answer.body.contains("application 2"), "{answer:?}");
@@ -263,7 +329,9 @@ async fn an_application_reads_itself_by_every_name_and_no_other() {
     let own = arrange::application(&service.store, 1, 9, Some("own")).await;
     let other = arrange::application(&service.store, 1, 2, Some("other")).await;
     let bearer = token(&application());
-    for (name, status) in [(own.id.to_string(), 200), ("own".to_owned(), 200), (other.id.to_string(), 404), ("other".to_owned(), 404)] {
+    for (name, status) in
+        [(own.id.to_string(), 200), ("own".to_owned(), 200), (other.id.to_string(), 404), ("other".to_owned(), 404)]
+    {
         let answer = service.ask_as(&bearer, Method::GET, &format!("/api/v1/app/{name}")).await;
         assert_eq!(answer.status, status, "{name}");
     }

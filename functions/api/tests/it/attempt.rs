@@ -50,8 +50,14 @@ async fn an_attempt_is_shown_with_all_that_is_known_of_it() {
     let (acme, [first, _, third]) = five().await;
     let path = |message: &Message, attempt: &Attempt| format!("{APP}/msg/{}/attempt/{}", message.id, attempt.id);
     let answer = acme.service.get(&path(&first, &pending(&acme.endpoint, &first, 1))).await;
-    assert_snapshot!(answer.shown(), @"");
-    assert_snapshot!(acme.service.get(&path(&third, &failed(&acme.endpoint, &third, 5))).await.shown(), @"");
+    assert_snapshot!(answer.shown(), @r#"
+    200
+    {"id":"atmpt_3OuWiaMxO05UjYUYPdeRUeSGRUH","endpointId":"ep_2YBXZHqCjgF6iXy9lNopsnrO1Mv","msgId":"msg_3OuWiaMxO05UjYUYPdeRUeSGRUH","response":"no, says 1","responseDurationMs":42,"responseStatusCode":500,"status":2,"statusText":"fail","timestamp":"2027-01-15T06:21:00.000Z","triggerType":0,"url":"https://example.com/1"}
+    "#);
+    assert_snapshot!(acme.service.get(&path(&third, &failed(&acme.endpoint, &third, 5))).await.shown(), @r#"
+    200
+    {"id":"atmpt_3OuXCkIbn7oHzJgTbg0YOHu993F","endpointId":"ep_2YBXZHqCjgF6iXy9lNopsnrO1Mv","msgId":"msg_3OuWxfKmaYwtMR5W0epUwTBCnGl","response":"no, says 5","responseDurationMs":42,"responseStatusCode":0,"status":2,"statusText":"fail","timestamp":"2027-01-15T06:25:00.000Z","triggerType":1,"url":"https://example.com/1"}
+    "#);
     let elsewhere = acme.service.get(&path(&first, &failed(&acme.endpoint, &third, 5))).await;
     assert_eq!(elsewhere.status, 404, "another message's attempt");
 }
@@ -60,9 +66,9 @@ async fn an_attempt_is_shown_with_all_that_is_known_of_it() {
 async fn attempts_at_an_endpoint_are_listed_newest_first_with_every_filter() {
     let (acme, _) = five().await;
     let page = async |query: &str| {
-        let by_uid = acme.service.get(&format!("{APP}/attempt/endpoint/hook?{query}")).await;
+        let named = acme.service.get(&format!("{APP}/attempt/endpoint/hook?{query}")).await;
         let by_id = acme.service.get(&format!("{APP}/attempt/endpoint/{}?{query}", acme.endpoint.id)).await;
-        assert_eq!(by_uid.body, by_id.body);
+        assert_eq!(named.body, by_id.body);
         numbers(&by_id)
     };
     for (query, expected) in [
@@ -86,7 +92,11 @@ async fn attempts_at_an_endpoint_are_listed_newest_first_with_every_filter() {
     }
     let refused =
         acme.service.get(&format!("{APP}/attempt/endpoint/hook?status=4&status_code_class=200.0&limit=0")).await;
-    assert_snapshot!(refused.faults(), @"");
+    assert_snapshot!(refused.faults(), @r#"
+    ["query","limit"] value_error "must be a number from 1 to 250"
+    ["query","status"] value_error "must be 0 (success), 1 (pending), 2 (fail) or 3 (sending)"
+    ["query","status_code_class"] value_error "must be 0, 100, 200, 300, 400 or 500"
+    "#);
 }
 
 #[tokio::test]

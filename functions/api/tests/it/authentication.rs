@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::Method;
@@ -50,7 +52,10 @@ async fn the_url_opens_the_console_with_the_token_behind_the_hash() {
     let url = service.send(request.unwrap()).await.json()["url"].as_str().unwrap().to_owned();
     assert!(url.starts_with("https://hooks.example.com/console#key="), "{url}");
     let nowhere = crate::support::request(&token(&organization(1)), Method::POST, PORTAL).body("{}".into());
-    assert_snapshot!(service.send(nowhere.unwrap()).await.shown(), @"");
+    assert_snapshot!(service.send(nowhere.unwrap()).await.shown(), @r#"
+    400
+    {"code":"generic_error","detail":"The request names no host."}
+    "#);
 }
 
 #[tokio::test]
@@ -79,7 +84,9 @@ async fn an_application_that_may_be_new_is_made() {
     // What is there stays as it is.
     service.post(PORTAL, &body).await;
     assert_eq!(service.get("/api/v1/app/acme").await.json()["name"], "application 9");
-    for path in ["/api/v1/auth/app-portal-access/nobody", "/api/v1/auth/app-portal-access/app_0ujsswThIGTUYm2K8FjOOfXtY1K"] {
+    for path in
+        ["/api/v1/auth/app-portal-access/nobody", "/api/v1/auth/app-portal-access/app_0ujsswThIGTUYm2K8FjOOfXtY1K"]
+    {
         assert_eq!(service.post(path, &json!({})).await.status, 404, "{path}");
     }
     let contradicting = json!({"application": {"name": "x", "uid": "another"}});
@@ -95,7 +102,9 @@ async fn feature_flags_go_with_the_token() {
         ..arrange::imagined_event_type("a")
     };
     arrange::event_type(&service.store, &event_type).await;
-    for (body, status) in [(json!({"featureFlags": ["beta"]}), 200), (json!({"featureFlags": []}), 404), (json!({}), 404)] {
+    for (body, status) in
+        [(json!({"featureFlags": ["beta"]}), 200), (json!({"featureFlags": []}), 404), (json!({}), 404)]
+    {
         let token = bearer(&service.post(PORTAL, &body).await);
         assert_eq!(service.ask_as(&token, Method::GET, "/api/v1/event-type/a").await.status, status, "{body}");
     }
@@ -112,9 +121,25 @@ async fn a_bad_request_for_a_token_is_422_with_every_fault() {
         // Narrower tokens than we can make are refused, not made wider.
         json!({"readOnly": true, "capabilities": ["ViewBase"], "sessionId": "s"}),
     ] {
-        answers += &format!("{body}\n{}", service.post(PORTAL, &body).await.faults());
+        write!(answers, "{body}\n{}", service.post(PORTAL, &body).await.faults()).unwrap();
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    []
+      ["body"] type_error "must be an object"
+    {"expiry":3599,"featureFlags":["a b",1],"application":{}}
+      ["body","application","name"] value_error.missing "is required"
+      ["body","featureFlags","0"] value_error "must be 1 to 256 letters, digits, `-`, `_` or `.`"
+      ["body","featureFlags","1"] type_error "must be a string"
+      ["body","expiry"] value_error "must be 3600 to 2419200"
+    {"expiry":2419201,"featureFlags":"beta","application":"acme"}
+      ["body","application"] type_error "must be an object"
+      ["body","featureFlags"] type_error "must be a list"
+      ["body","expiry"] value_error "must be 3600 to 2419200"
+    {"readOnly":true,"capabilities":["ViewBase"],"sessionId":"s"}
+      ["body","readOnly"] value_error.extra "is not known here"
+      ["body","capabilities"] value_error.extra "is not known here"
+      ["body","sessionId"] value_error.extra "is not known here"
+    "#);
 }
 
 #[tokio::test]
@@ -156,7 +181,10 @@ async fn expire_all_takes_back_every_token_of_the_application_that_was_made_befo
     let after = bearer(&service.post(PORTAL, &json!({})).await);
     assert_eq!(service.ask_as(&after, Method::GET, "/api/v1/app/acme").await.status, 200);
     let later = json!({"expiry": 60, "sessionIds": ["s"]});
-    assert_snapshot!(service.post(path, &later).await.faults(), @"");
+    assert_snapshot!(service.post(path, &later).await.faults(), @r#"
+    ["body","expiry"] value_error "must be 0: tokens are taken back at once"
+    ["body","sessionIds"] value_error.extra "is not known here"
+    "#);
     assert_eq!(service.call_as(&after, Method::POST, path, &json!({})).await.status, 403);
     assert_eq!(service.post("/api/v1/auth/app/nobody/expire-all", &json!({})).await.status, 404);
 }

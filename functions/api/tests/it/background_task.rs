@@ -27,7 +27,10 @@ async fn four() -> (Acme, Vec<BackgroundTask>) {
 #[tokio::test]
 async fn a_task_is_shown_with_how_far_it_is() {
     let (acme, tasks) = four().await;
-    assert_snapshot!(acme.service.get(&format!("{PATH}/{}", tasks[2].id)).await.shown(), @"");
+    assert_snapshot!(acme.service.get(&format!("{PATH}/{}", tasks[2].id)).await.shown(), @r#"
+    200
+    {"id":"qtask_3OuWxfKmaYwtMR5W0epUwTBCnGl","task":"endpoint.recover","status":"finished","data":{"appId":"app_2YBXZHqGPF3goKyMne51BMbZlIv","endpointId":"ep_2YBXZHqCjgF6iXy9lNopsnrO1Mv","since":"2027-01-15T06:20:00.000Z","until":"2027-01-15T06:21:00.000Z","examined":17,"scheduled":3},"updatedAt":"2027-01-15T06:23:00.000Z"}
+    "#);
     for id in ["qtask_0ujsswThIGTUYm2K8FjOOfXtY1K", "qtask_", "x"] {
         assert_eq!(acme.service.get(&format!("{PATH}/{id}")).await.status, 404, "{id}");
     }
@@ -53,7 +56,12 @@ async fn tasks_are_listed_in_either_order_with_every_filter() {
         assert_eq!(ids, expected, "{query}");
     }
     let refused = acme.service.get(&format!("{PATH}?status=done&task=x&order=up&iterator=1")).await;
-    assert_snapshot!(refused.faults(), @"");
+    assert_snapshot!(refused.faults(), @r#"
+    ["query","order"] value_error "must be `ascending` or `descending`"
+    ["query","iterator"] value_error "must be `qtask_` followed by 27 letters or digits"
+    ["query","status"] value_error "must be `running`, `finished` or `failed`"
+    ["query","task"] value_error "must be `endpoint.recover` or `endpoint.replay`"
+    "#);
 }
 
 #[tokio::test]

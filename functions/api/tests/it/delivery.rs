@@ -36,7 +36,11 @@ async fn messages_of_an_endpoint_are_listed_by_their_newest_attempt_with_every_f
         outbound::attempt(acme.store(), &attempt).await;
     }
     let list = async |query: &str| acme.service.get(&format!("{APP}/endpoint/hook/msg?{query}")).await;
-    assert_snapshot!(list("limit=2").await.shown().replace("},{", "},\n{"), @"");
+    assert_snapshot!(list("limit=2").await.shown().replace("},{", "},\n{"), @r#"
+    200
+    {"data":[{"id":"msg_3OuWiaMxO05UjYUYPdeRUeSGRUH","eventType":"user.signup","eventId":null,"channels":null,"tags":null,"payload":{ "number": 1.0 },"timestamp":"2027-01-15T06:21:00.000Z","status":0,"statusText":"success","nextAttempt":null},
+    {"id":"msg_3OuWxfKmaYwtMR5W0epUwTBCnGl","eventType":"user.left","eventId":null,"channels":null,"tags":["red"],"payload":{ "number": 3.0 },"timestamp":"2027-01-15T06:23:00.000Z","status":2,"statusText":"fail","nextAttempt":null}],"iterator":"atmpt_3OuXRpGQzgfgcCHRChBbq6d5Upj","prevIterator":"-atmpt_3OuXZMkLay6NvdZv0Cm8Z0zYfiy","done":false}
+    "#);
     let ids = async |query: &str| {
         let body = list(query).await.json();
         let id = |message: &Value| message["id"].as_str().unwrap().parse::<MessageId>().unwrap();
@@ -80,7 +84,10 @@ async fn endpoints_of_a_message_are_those_with_an_attempt_and_those_that_will_ge
     outbound::attempt(acme.store(), &failed(&taken, &message, 2)).await;
     outbound::attempt(acme.store(), &succeeded(&taken, &message, 3)).await;
     let list = async |query: &str| acme.service.get(&format!("{APP}/msg/{}/endpoint?{query}", message.id)).await;
-    assert_snapshot!(list("limit=1").await.shown(), @"");
+    assert_snapshot!(list("limit=1").await.shown(), @r#"
+    200
+    {"data":[{"id":"ep_2YBXZHqCjgF6iXy9lNopsnrO1Mv","uid":"hook","url":"https://example.com/1","description":"","filterTypes":null,"eventTypes":null,"channels":null,"disabled":false,"throttleRate":null,"rateLimit":null,"version":1,"createdAt":"2023-11-14T22:13:20.000Z","updatedAt":"2023-11-14T22:13:20.000Z","status":1,"statusText":"pending","nextAttempt":"2027-01-15T06:22:05.000Z"}],"iterator":"ep_2YBXZHqCjgF6iXy9lNopsnrO1Mv","prevIterator":"-ep_2YBXZHqCjgF6iXy9lNopsnrO1Mv","done":false}
+    "#);
     let all = list("").await.json();
     let shown = |endpoint: &Value| (endpoint["id"].as_str().unwrap().to_owned(), endpoint["statusText"].clone());
     let of = |body: &Value| body["data"].as_array().unwrap().iter().map(shown).collect::<Vec<_>>();
@@ -111,7 +118,10 @@ async fn a_resend_puts_one_manual_delivery_on_the_agenda_at_once() {
     let acme = Acme::start().await;
     let message = acme.message(1).await;
     let path = format!("{APP}/msg/{}/endpoint/hook/resend", message.id);
-    assert_snapshot!(acme.service.ask(Method::POST, &path).await.shown(), @"");
+    assert_snapshot!(acme.service.ask(Method::POST, &path).await.shown(), @"
+    202
+    {}
+    ");
     let delivery = Delivery {
         organization: message.organization,
         application: message.application,
@@ -153,11 +163,17 @@ async fn what_cannot_be_sent_is_not_resent() {
         acme.service.ask(Method::POST, &format!("{APP}/msg/{message}/endpoint/{endpoint}/resend")).await
     };
     let id = message.id.to_string();
-    assert_snapshot!(resend(&id, &disabled.id.to_string()).await.shown(), @"");
+    assert_snapshot!(resend(&id, &disabled.id.to_string()).await.shown(), @r#"
+    409
+    {"code":"conflict","detail":"This endpoint is disabled: it gets nothing until it is enabled."}
+    "#);
     assert_eq!(resend(&id, "nobody").await.status, 404);
     assert_eq!(resend(&imagined_message(&acme.application, 2).id.to_string(), "hook").await.status, 404);
     acme.store().expunge_message(message.organization, message.application, message.id).await.unwrap();
-    assert_snapshot!(resend(&id, "hook").await.shown(), @"");
+    assert_snapshot!(resend(&id, "hook").await.shown(), @r#"
+    409
+    {"code":"conflict","detail":"The payload of this message is gone: it cannot be sent any more."}
+    "#);
     let early = Message { payload_until: at(100), ..imagined_message(&acme.application, 3) };
     outbound::write(acme.store(), &early).await;
     assert_eq!(resend(&early.id.to_string(), "hook").await.status, 409, "its retention is over");

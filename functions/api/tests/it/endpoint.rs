@@ -1,7 +1,10 @@
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::Method;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use tidings_domain::page::PageLimit;
 use tidings_store::Store;
 use tidings_store::message::MessageFilter;
 
@@ -35,7 +38,11 @@ async fn an_endpoint_is_created_and_read_by_every_name() {
         "retrySchedule": [5, 5, 172_800], "timeoutSeconds": 30, "headers": {"X-Team": "a"}
     });
     let created = service.post(ENDPOINTS, &body).await;
-    assert_snapshot!(created.masked(), @"");
+    assert_snapshot!(created.masked(), @r#"
+    201
+    location: /api/v1/app/app_[random]/endpoint/ep_[random]
+    {"id":"ep_[random]","uid":"hook","url":"https://example.com/hook","description":"their bus","version":1,"eventTypes":["user.signup"],"filterTypes":["user.signup"],"channels":["eu","us"],"disabled":true,"throttleRate":5,"rateLimit":5,"metadata":{"team":"a"},"retrySchedule":[5,5,172800],"timeoutSeconds":30,"createdAt":"2027-01-15T08:00:00.000Z","updatedAt":"2027-01-15T08:00:00.000Z"}
+    "#);
     let application = service.get("/api/v1/app/acme").await.json();
     let endpoint = created.json();
     for (application, endpoint) in [("acme", "hook"), (id(&application), id(&endpoint)), ("acme", id(&endpoint))] {
@@ -48,7 +55,11 @@ async fn an_endpoint_is_created_and_read_by_every_name() {
 #[tokio::test]
 async fn a_url_is_all_that_an_endpoint_needs() {
     let service = service().await;
-    assert_snapshot!(service.post(ENDPOINTS, &json!({"url": "https://example.com/"})).await.masked(), @"");
+    assert_snapshot!(service.post(ENDPOINTS, &json!({"url": "https://example.com/"})).await.masked(), @r#"
+    201
+    location: /api/v1/app/app_[random]/endpoint/ep_[random]
+    {"id":"ep_[random]","uid":null,"url":"https://example.com/","description":"","version":1,"eventTypes":null,"filterTypes":null,"channels":null,"disabled":false,"throttleRate":null,"rateLimit":null,"metadata":{},"retrySchedule":null,"timeoutSeconds":null,"createdAt":"2027-01-15T08:00:00.000Z","updatedAt":"2027-01-15T08:00:00.000Z"}
+    "#);
 }
 
 #[tokio::test]
@@ -62,7 +73,7 @@ async fn what_the_older_generation_of_clients_sends_is_understood() {
     assert_eq!(created["eventTypes"], json!(["a", "b"]));
     assert_eq!((&created["throttleRate"], &created["version"]), (&json!(3), &json!(1)));
     let contradicting = json!({"url": "https://example.com/", "filterTypes": ["a"], "eventTypes": ["b"]});
-    assert_snapshot!(service.post(ENDPOINTS, &contradicting).await.faults(), @"");
+    assert_snapshot!(service.post(ENDPOINTS, &contradicting).await.faults(), @r#"  ["body","filterTypes"] value_error "must be the same as `eventTypes`, or left out""#);
 }
 
 #[tokio::test]
@@ -81,17 +92,58 @@ async fn a_bad_endpoint_is_422_with_every_fault() {
     ] {
         let answer = service.post(ENDPOINTS, &body).await;
         assert!(!answer.body.contains("hunter2") && !answer.body.contains("c2hvcnQ"), "{answer:?}");
-        answers += &format!("{:.90}\n{}", body.to_string(), answer.faults());
+        write!(answers, "{:.90}\n{}", body.to_string(), answer.faults()).unwrap();
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    {}
+      ["body","url"] value_error.missing "is required"
+    "https://example.com/"
+      ["body"] type_error "must be an object"
+    {"url":"example.com","eventTypes":[],"channels":[],"retrySchedule":[0],"timeoutSeconds":31
+      ["body","url"] value_error "must be an absolute URL"
+      ["body","eventTypes"] value_error "must have 1 to 500 items"
+      ["body","channels"] value_error "must have 1 to 10 items"
+      ["body","retrySchedule","0"] value_error "must be 1 to 172800"
+      ["body","timeoutSeconds"] value_error "must be 1 to 30"
+    {"url":"ftp://example.com","eventTypes":["a","a"],"channels":["a b"],"throttleRate":0}
+      ["body","url"] value_error "must start with http:// or https://"
+      ["body","eventTypes","1"] value_error "is there twice"
+      ["body","channels","0"] value_error "must be 1 to 128 letters, digits, `-`, `_` or `.`"
+      ["body","throttleRate"] value_error "must be 1 to 65535"
+    {"url":"https://user:hunter2@example.com/","retrySchedule":[172801,-1,"x"],"timeoutSeconds
+      ["body","url"] value_error "a user name or password in the URL is not accepted"
+      ["body","retrySchedule","0"] value_error "must be 1 to 172800"
+      ["body","retrySchedule","1"] type_error "must be a whole number, not negative"
+      ["body","retrySchedule","2"] type_error "must be a whole number, not negative"
+      ["body","timeoutSeconds"] value_error "must be 1 to 30"
+    {"url":"https://example.com/","retrySchedule":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],
+      ["body","channels"] value_error "must have 1 to 10 items"
+      ["body","retrySchedule"] value_error "must have at most 20 items"
+    {"url":"https://example.com/","secret":"whsec_c2hvcnQ=","disabled":"no","description":null
+      ["body","description"] type_error "must not be null"
+      ["body","disabled"] type_error "must be true or false"
+      ["body","secret"] value_error "must be the base64 of 24 to 75 bytes, with or without `whsec_` before it"
+    {"url":"https://example.com/","id":"ep_1","createdAt":"x","version":"1","metadata":{"a":nu
+      ["body","version"] type_error "must be a whole number, not negative"
+      ["body","metadata","a"] type_error "must be a string"
+      ["body","id"] value_error.extra "is not known here"
+      ["body","createdAt"] value_error.extra "is not known here"
+    "#);
 }
 
 #[tokio::test]
 async fn a_private_address_is_refused_wherever_a_url_is_given() {
     let service = service_with_endpoint().await;
     for url in [
-        "http://127.0.0.1/", "http://localhost:8080/", "http://169.254.169.254/latest/meta-data/", "http://10.0.0.7/",
-        "http://[::1]/", "http://[::ffff:10.0.0.7]/", "http://2130706433/", "http://0x7f.1/", "http://[fd00:ec2::254]/",
+        "http://127.0.0.1/",
+        "http://localhost:8080/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://10.0.0.7/",
+        "http://[::1]/",
+        "http://[::ffff:10.0.0.7]/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://[fd00:ec2::254]/",
         "http://metadata.localhost/",
     ] {
         let body = json!({"url": url});
@@ -102,7 +154,11 @@ async fn a_private_address_is_refused_wherever_a_url_is_given() {
             (Method::PATCH, format!("{ENDPOINTS}/hook")),
         ] {
             let answer = service.call(method.clone(), &path, &body).await;
-            assert_eq!((answer.status, &answer.json()["detail"][0]["loc"]), (422, &json!(["body", "url"])), "{method} {url}");
+            assert_eq!(
+                (answer.status, &answer.json()["detail"][0]["loc"]),
+                (422, &json!(["body", "url"])),
+                "{method} {url}"
+            );
         }
     }
     assert_eq!(service.get(ENDPOINTS).await.json()["data"].as_array().unwrap().len(), 1);
@@ -112,7 +168,10 @@ async fn a_private_address_is_refused_wherever_a_url_is_given() {
 async fn a_uid_names_one_endpoint_of_an_application() {
     let service = service_with_endpoint().await;
     let body = json!({"url": "https://example.com/", "uid": "hook"});
-    assert_snapshot!(service.post(ENDPOINTS, &body).await.shown(), @"");
+    assert_snapshot!(service.post(ENDPOINTS, &body).await.shown(), @r#"
+    409
+    {"code":"conflict","detail":"Another endpoint of this application has this uid."}
+    "#);
     let other = service.post(ENDPOINTS, &json!({"url": "https://example.com/"})).await.json();
     for (method, body) in [(Method::PATCH, json!({"uid": "hook"})), (Method::PUT, body.clone())] {
         assert_eq!(service.call(method, &format!("{ENDPOINTS}/{}", id(&other)), &body).await.status, 409);
@@ -132,12 +191,22 @@ async fn put_replaces_what_clients_know_and_never_touches_the_secret() {
     service.post(ENDPOINTS, &body).await;
     let path = format!("{ENDPOINTS}/hook");
     let secret = service.get(&format!("{path}/secret")).await.body;
-    assert_snapshot!(service.put(&path, &json!({"url": "https://example.com/2"})).await.masked(), @"");
+    assert_snapshot!(service.put(&path, &json!({"url": "https://example.com/2"})).await.masked(), @r#"
+    200
+    {"id":"ep_[random]","uid":"hook","url":"https://example.com/2","description":"","version":1,"eventTypes":null,"filterTypes":null,"channels":null,"disabled":false,"throttleRate":null,"rateLimit":null,"metadata":{},"retrySchedule":[60],"timeoutSeconds":3,"createdAt":"2027-01-15T08:00:00.000Z","updatedAt":"2027-01-15T08:00:00.001Z"}
+    "#);
     assert_eq!(service.get(&format!("{path}/secret")).await.body, secret);
     assert_eq!(service.get(&format!("{path}/headers")).await.json()["headers"], json!({"X-Team": "a"}));
-    let refused = json!({"url": "https://example.com/", "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "headers": {}});
-    assert_snapshot!(service.put(&path, &refused).await.faults(), @"");
-    assert_snapshot!(service.patch(&path, &json!({"secret": null, "headers": {}})).await.faults(), @"");
+    let refused =
+        json!({"url": "https://example.com/", "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "headers": {}});
+    assert_snapshot!(service.put(&path, &refused).await.faults(), @r#"
+    ["body","secret"] value_error.extra "is not known here"
+    ["body","headers"] value_error.extra "is not known here"
+    "#);
+    assert_snapshot!(service.patch(&path, &json!({"secret": null, "headers": {}})).await.faults(), @r#"
+    ["body","secret"] value_error.extra "is not known here"
+    ["body","headers"] value_error.extra "is not known here"
+    "#);
 }
 
 #[tokio::test]
@@ -152,7 +221,8 @@ async fn put_of_an_unknown_uid_creates_and_of_an_unknown_id_is_404() {
     assert!(service.get(&format!("{path}/secret")).await.json()["key"].as_str().unwrap().starts_with("whsec_"));
     let unknown = "ep_0ujsswThIGTUYm2K8FjOOfXtY1K";
     assert_eq!(service.put(&format!("{ENDPOINTS}/{unknown}"), &body).await.status, 404);
-    let contradicting = service.put(&format!("{ENDPOINTS}/a"), &json!({"url": "https://example.com/", "uid": "b"})).await;
+    let contradicting =
+        service.put(&format!("{ENDPOINTS}/a"), &json!({"url": "https://example.com/", "uid": "b"})).await;
     assert_eq!(contradicting.status, 422);
     assert_eq!(service.put("/api/v1/app/nobody/endpoint/hook", &body).await.status, 404);
 }
@@ -162,22 +232,43 @@ async fn patch_tells_absent_from_null() {
     let service = service_with_endpoint().await;
     let path = format!("{ENDPOINTS}/hook");
     let shown = |body: &Value| {
-        json!([body["uid"], body["eventTypes"], body["channels"], body["throttleRate"], body["retrySchedule"], body["timeoutSeconds"]])
+        json!([
+            body["uid"],
+            body["eventTypes"],
+            body["channels"],
+            body["throttleRate"],
+            body["retrySchedule"],
+            body["timeoutSeconds"]
+        ])
     };
     for (change, expected) in [
-        (json!({"filterTypes": ["a"], "channels": ["eu"], "rateLimit": 7}), json!(["hook", ["a"], ["eu"], 7, null, null])),
+        (
+            json!({"filterTypes": ["a"], "channels": ["eu"], "rateLimit": 7}),
+            json!(["hook", ["a"], ["eu"], 7, null, null]),
+        ),
         (json!({"retrySchedule": [], "timeoutSeconds": 4}), json!(["hook", ["a"], ["eu"], 7, [], 4])),
         (json!({}), json!(["hook", ["a"], ["eu"], 7, [], 4])),
         (json!({"eventTypes": null, "channels": null}), json!(["hook", null, null, 7, [], 4])),
-        (json!({"throttleRate": null, "retrySchedule": null, "timeoutSeconds": null}), json!(["hook", null, null, null, null, null])),
+        (
+            json!({"throttleRate": null, "retrySchedule": null, "timeoutSeconds": null}),
+            json!(["hook", null, null, null, null, null]),
+        ),
         (json!({"uid": null}), json!([null, null, null, null, null, null])),
     ] {
         let answer = service.patch(&path, &change).await;
         assert_eq!((answer.status, shown(&answer.json())), (200, expected), "{change}");
     }
-    let bad = json!({"url": null, "description": null, "disabled": null, "metadata": null, "eventTypes": [], "channels": []});
+    let bad =
+        json!({"url": null, "description": null, "disabled": null, "metadata": null, "eventTypes": [], "channels": []});
     service.put(&path, &json!({"url": "https://example.com/"})).await;
-    assert_snapshot!(service.patch(&path, &bad).await.faults(), @"");
+    assert_snapshot!(service.patch(&path, &bad).await.faults(), @r#"
+    ["body","url"] type_error "must not be null"
+    ["body","description"] type_error "must not be null"
+    ["body","eventTypes"] value_error "must have 1 to 500 items"
+    ["body","channels"] value_error "must have 1 to 10 items"
+    ["body","disabled"] type_error "must not be null"
+    ["body","metadata"] type_error "must not be null"
+    "#);
 }
 
 #[tokio::test]
@@ -224,9 +315,16 @@ async fn endpoints_are_listed_in_pages_either_way() {
     };
     let first = service.get(&format!("{ENDPOINTS}?limit=2")).await.json();
     let path = format!("{ENDPOINTS}?limit=2&iterator={}", first["iterator"].as_str().unwrap());
-    assert_eq!((urls(&first), urls(&service.get(&path).await.json())), (vec!["1".into(), "2".into()], vec!["3".into()]));
+    assert_eq!(
+        (urls(&first), urls(&service.get(&path).await.json())),
+        (vec!["1".into(), "2".into()], vec!["3".into()])
+    );
     assert_eq!(urls(&service.get(&format!("{ENDPOINTS}?order=descending")).await.json()), ["3", "2", "1"]);
-    assert_snapshot!(service.get(&format!("{ENDPOINTS}?limit=0&order=up&iterator=x")).await.faults(), @"");
+    assert_snapshot!(service.get(&format!("{ENDPOINTS}?limit=0&order=up&iterator=x")).await.faults(), @r#"
+    ["query","order"] value_error "must be `ascending` or `descending`"
+    ["query","limit"] value_error "must be a number from 1 to 250"
+    ["query","iterator"] value_error "must be `ep_` followed by 27 letters or digits"
+    "#);
 }
 
 #[tokio::test]
@@ -277,11 +375,18 @@ async fn what_another_tenant_or_application_owns_is_not_there() {
     let both = [token(&organization(1)), token(&application())];
     // Of the organization and of its application: another tenant's names, and an endpoint below the wrong application.
     let mut asked = vec![
-        (&both[..], &*ids[2], &*endpoints[2]), (&both, "foreign", "theirs"), (&both, &ids[0], &endpoints[1]),
-        (&both, &ids[0], &endpoints[2]), (&both, "own", &endpoints[1]),
+        (&both[..], &*ids[2], &*endpoints[2]),
+        (&both, "foreign", "theirs"),
+        (&both, &ids[0], &endpoints[1]),
+        (&both, &ids[0], &endpoints[2]),
+        (&both, "own", &endpoints[1]),
     ];
     // Of the application: its sister's.
-    asked.extend([(&both[1..], &*ids[1], &*endpoints[1]), (&both[1..], "sister", "hers"), (&both[1..], &ids[1], &endpoints[0])]);
+    asked.extend([
+        (&both[1..], &*ids[1], &*endpoints[1]),
+        (&both[1..], "sister", "hers"),
+        (&both[1..], &ids[1], &endpoints[0]),
+    ]);
     for (bearers, application, endpoint) in asked {
         for bearer in bearers {
             for (method, path, body) in requests(application, endpoint) {
@@ -322,7 +427,8 @@ async fn an_application_manages_its_own_endpoints() {
 /// What organization 1's own application was told, oldest first.
 async fn told(store: &Store, recipient: &tidings_domain::application::Application) -> Vec<Value> {
     let filter = MessageFilter { with_payload: true, ..MessageFilter::default() };
-    let page = store.messages(recipient.organization, recipient.id, &filter, None, Default::default(), NOW).await.unwrap();
+    let page =
+        store.messages(recipient.organization, recipient.id, &filter, None, PageLimit::default(), NOW).await.unwrap();
     let payload = |bytes: Bytes| serde_json::from_slice::<Value>(&bytes).unwrap();
     page.data.into_iter().rev().map(|message| payload(message.payload.unwrap())).collect()
 }

@@ -34,7 +34,14 @@ async fn answers() -> BTreeMap<String, Value> {
         |method, path: &str, body: &str| request(&bearer, method, path).body(Body::from(body.to_owned())).unwrap();
     let retry = format!("/webhook/{}/retry", pending.id);
     let large = " ".repeat(300_000);
+    let owner = arrange::application(&service.store, 1, 1, None).await;
+    let endpoint = arrange::endpoint(&service.store, &owner, 1, None).await;
+    let rotate = format!("/api/v1/app/{}/endpoint/{}/secret/rotate", owner.id, endpoint.id);
+    for _ in 0..tidings_domain::signature::MAX_OLD_KEYS {
+        assert_eq!(service.send(ask(Method::POST, &rotate, "{}")).await.status, 204);
+    }
     let requests = [
+        (&service, ask(Method::POST, &rotate, "{}")),
         (&service, Request::get("/webhook").body(Body::empty()).unwrap()),
         (&service, ask(Method::POST, &retry, "")),
         (&service, ask(Method::POST, "/webhook", "{")),
@@ -81,6 +88,10 @@ async fn every_code_is_answered_by_some_request_with_one_status() {
       "insufficient access": [
         403,
         "This credential does not reach this operation."
+      ],
+      "limit_reached": [
+        400,
+        "Ten old secrets are still good: wait until one is not, or rotate with a grace of 0."
       ],
       "method_not_allowed": [
         405,

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use http::Method;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -26,7 +28,10 @@ fn id(answer: &Answer) -> MessageId {
 async fn a_ping_can_always_be_sent() {
     let acme = Acme::start().await;
     let answer = acme.service.post(PATH, &json!({"eventType": "svix.ping"})).await;
-    assert_snapshot!(answer.shown().replace(&id(&answer).to_string(), "msg_[id]"), @"");
+    assert_snapshot!(answer.shown().replace(&id(&answer).to_string(), "msg_[id]"), @r#"
+    200
+    {"id":"msg_[id]","eventType":"svix.ping","eventId":null,"channels":null,"tags":null,"payload":{"type":"svix.ping","success":true,"message":"This is a test message. Whoever reads it takes webhooks from here."},"timestamp":"2027-01-15T08:00:00.000Z"}
+    "#);
 }
 
 #[tokio::test]
@@ -79,9 +84,24 @@ async fn a_type_without_an_example_is_422() {
         json!({"eventType": "svix.ping", "exampleIndex": 1}),
     ] {
         let answer = acme.service.post(PATH, &body).await;
-        all.push_str(&format!("{body}\n{}", answer.faults()));
+        write!(all, "{body}\n{}", answer.faults()).unwrap();
     }
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    {}
+      ["body","eventType"] value_error.missing "is required"
+    {"eventType":"a b"}
+      ["body","eventType"] value_error "must be 1 to 256 letters, digits, `-`, `_` or `.`"
+    {"eventType":"unknown"}
+      ["body","eventType"] value_error "is not a type that exists"
+    {"eventType":"bare"}
+      ["body","eventType"] value_error "has no such example in its schema"
+    {"eventType":"none"}
+      ["body","eventType"] value_error "has no such example in its schema"
+    {"eventType":"list"}
+      ["body","eventType"] value_error "has an example that is no object"
+    {"eventType":"svix.ping","exampleIndex":1}
+      ["body","eventType"] value_error "has no such example in its schema"
+    "#);
 }
 
 #[tokio::test]
@@ -106,7 +126,10 @@ async fn a_disabled_endpoint_gets_no_example() {
     let acme = Acme::start().await;
     acme.store().disable_endpoint(&acme.endpoint, at(100), None).await.unwrap();
     let answer = acme.service.post(PATH, &json!({"eventType": "svix.ping"})).await;
-    assert_snapshot!(answer.shown(), @"");
+    assert_snapshot!(answer.shown(), @r#"
+    409
+    {"code":"conflict","detail":"This endpoint is disabled: it gets nothing until it is enabled."}
+    "#);
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -8,16 +10,29 @@ const HEADERS: &str = "/api/v1/app/acme/endpoint/hook/headers";
 #[tokio::test]
 async fn headers_are_put_changed_and_read_without_credentials() {
     let service = service_with_endpoint().await;
-    assert_snapshot!(service.get(HEADERS).await.shown(), @"");
+    assert_snapshot!(service.get(HEADERS).await.shown(), @r#"
+    200
+    {"headers":{},"sensitive":[]}
+    "#);
     let body = json!({"headers": {"X-Team": "a", "Authorization": "Bearer hunter2", "x-api-key": "hunter2"}});
     let put = service.put(HEADERS, &body).await;
     assert_eq!((put.status, &*put.body), (204, ""));
-    assert_snapshot!(service.get(HEADERS).await.shown(), @"");
-    let change = json!({"headers": {"x-team": "b", "Authorization": null, "X-New": ""}, "deleteHeaders": ["X-API-Key"]});
+    assert_snapshot!(service.get(HEADERS).await.shown(), @r#"
+    200
+    {"headers":{"X-Team":"a"},"sensitive":["Authorization","x-api-key"]}
+    "#);
+    let change =
+        json!({"headers": {"x-team": "b", "Authorization": null, "X-New": ""}, "deleteHeaders": ["X-API-Key"]});
     assert_eq!(service.patch(HEADERS, &change).await.status, 204);
-    assert_snapshot!(service.get(HEADERS).await.shown(), @"");
+    assert_snapshot!(service.get(HEADERS).await.shown(), @r#"
+    200
+    {"headers":{"X-New":"","x-team":"b"},"sensitive":[]}
+    "#);
     assert_eq!(service.put(HEADERS, &json!({"headers": {}})).await.status, 204);
-    assert_snapshot!(service.get(HEADERS).await.shown(), @"");
+    assert_snapshot!(service.get(HEADERS).await.shown(), @r#"
+    200
+    {"headers":{},"sensitive":[]}
+    "#);
 }
 
 #[tokio::test]
@@ -49,7 +64,22 @@ async fn a_header_that_could_smuggle_or_pretend_is_refused_and_not_repeated() {
             answers += &put.faults();
         }
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    ["body","headers"] value_error "the value of the header `X-A` must be at most 4096 visible ASCII characters, spaces and tabs, and neither begin nor end with a space or tab"
+    ["body","headers"] value_error "the value of the header `X-A` must be at most 4096 visible ASCII characters, spaces and tabs, and neither begin nor end with a space or tab"
+    ["body","headers"] value_error "the value of the header `X-A` must be at most 4096 visible ASCII characters, spaces and tabs, and neither begin nor end with a space or tab"
+    ["body","headers"] value_error "the value of the header `X-A` must be at most 4096 visible ASCII characters, spaces and tabs, and neither begin nor end with a space or tab"
+    ["body","headers"] value_error "the value of the header `X-A` must be at most 4096 visible ASCII characters, spaces and tabs, and neither begin nor end with a space or tab"
+    ["body","headers"] value_error "the header name `X-A\\r\\nX-Evil` must be 1 to 100 letters, digits, or characters of !#$%&'*+-.^_`|~"
+    ["body","headers"] value_error "the header name `X-A: 1` must be 1 to 100 letters, digits, or characters of !#$%&'*+-.^_`|~"
+    ["body","headers"] value_error "the header name `` must be 1 to 100 letters, digits, or characters of !#$%&'*+-.^_`|~"
+    ["body","headers"] value_error "the header `Host` cannot be replaced"
+    ["body","headers"] value_error "the header `content-length` cannot be replaced"
+    ["body","headers"] value_error "the header `Transfer-Encoding` cannot be replaced"
+    ["body","headers"] value_error "the header `User-Agent` cannot be replaced"
+    ["body","headers"] value_error "the header `webhook-signature` cannot be replaced"
+    ["body","headers"] value_error "the header `Svix-Id` cannot be replaced"
+    "#);
     assert_eq!(service.get(HEADERS).await.json(), json!({"headers": {}, "sensitive": []}));
 }
 
@@ -66,11 +96,32 @@ async fn bad_headers_are_422_with_every_fault() {
         json!({"headers": {"X-A": "1", "x-a": "2"}}),
         json!({"headers": (0..51).map(|number| (format!("X-{number}"), json!("1"))).collect::<serde_json::Map<_, _>>()}),
     ] {
-        answers += &format!("{:.60}\n{}", body.to_string(), service.put(HEADERS, &body).await.faults());
+        write!(answers, "{:.60}\n{}", body.to_string(), service.put(HEADERS, &body).await.faults()).unwrap();
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    {}
+      ["body","headers"] value_error.missing "is required"
+    {"headers":null}
+      ["body","headers"] type_error "must be an object"
+    {"headers":[]}
+      ["body","headers"] type_error "must be an object"
+    {"headers":{"X-A":1,"X-B":[],"X-C":"fine"}}
+      ["body","headers","X-A"] type_error "must be a string"
+      ["body","headers","X-B"] type_error "must be a string"
+    {"headers":{"X-A":null},"sensitive":[]}
+      ["body","headers","X-A"] type_error "must be a string"
+      ["body","sensitive"] value_error.extra "is not known here"
+    {"headers":{"X-A":"1","x-a":"2"}}
+      ["body","headers"] value_error "the header `x-a` is given more than once; case does not tell names apart"
+    {"headers":{"X-0":"1","X-1":"1","X-2":"1","X-3":"1","X-4":"1
+      ["body","headers"] value_error "at most 50 headers of 16384 bytes in all are kept for an endpoint"
+    "#);
     let change = json!({"headers": {"X-A": 1}, "deleteHeaders": [1], "other": {}});
-    assert_snapshot!(service.patch(HEADERS, &change).await.faults(), @"");
+    assert_snapshot!(service.patch(HEADERS, &change).await.faults(), @r#"
+    ["body","headers","X-A"] type_error "must be a string"
+    ["body","deleteHeaders","0"] type_error "must be a string"
+    ["body","other"] value_error.extra "is not known here"
+    "#);
 }
 
 #[tokio::test]

@@ -15,7 +15,9 @@ use crate::support::{SECRET, application, organization};
 
 fn unset() -> Function {
     // As in template.yaml.
-    Function::new(env!("CARGO_BIN_EXE_api")).env("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true")
+    Function::new(env!("CARGO_BIN_EXE_api"))
+        .env("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true")
+        .env("TIDINGS_ENCRYPTION_KEY", "an encryption key of the tests that is long enough")
 }
 
 fn function(table: &Table) -> Function {

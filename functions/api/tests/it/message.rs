@@ -50,10 +50,16 @@ async fn a_message_is_shown_as_it_was_sent() {
         ..imagined_message(&acme.application, 1)
     };
     outbound::write(acme.store(), &message).await;
-    assert_snapshot!(acme.service.get(&format!("{PATH}/{}", message.id)).await.shown(), @"");
-    assert_snapshot!(acme.service.get(&format!("{PATH}/{}?with_content=false", message.id)).await.shown(), @"");
+    assert_snapshot!(acme.service.get(&format!("{PATH}/{}", message.id)).await.shown(), @r#"
+    200
+    {"id":"msg_3OuWiaMxO05UjYUYPdeRUeSGRUH","eventType":"user.signup","eventId":"order-17","channels":["eu"],"tags":["red"],"payload":{ "number": 1.0 },"timestamp":"2027-01-15T06:21:00.000Z"}
+    "#);
+    assert_snapshot!(acme.service.get(&format!("{PATH}/{}?with_content=false", message.id)).await.shown(), @r#"
+    200
+    {"id":"msg_3OuWiaMxO05UjYUYPdeRUeSGRUH","eventType":"user.signup","eventId":"order-17","channels":["eu"],"tags":["red"],"payload":{},"timestamp":"2027-01-15T06:21:00.000Z"}
+    "#);
     let refused = acme.service.get(&format!("{PATH}/{}?with_content=1", message.id)).await;
-    assert_snapshot!(refused.faults(), @"");
+    assert_snapshot!(refused.faults(), @r#"  ["query","with_content"] value_error "must be `true` or `false`""#);
 }
 
 #[tokio::test]
@@ -135,7 +141,16 @@ async fn a_bad_query_is_422_with_every_fault() {
     let acme = Acme::start().await;
     let query =
         "limit=251&iterator=-app_1&channel=a%20b&tag=&event_types=a,b%23&after=yesterday&before=1&with_content=no";
-    assert_snapshot!(acme.service.get(&format!("{PATH}?{query}")).await.faults(), @"");
+    assert_snapshot!(acme.service.get(&format!("{PATH}?{query}")).await.faults(), @r#"
+    ["query","limit"] value_error "must be a number from 1 to 250"
+    ["query","iterator"] value_error "must be `msg_` followed by 27 letters or digits"
+    ["query","channel"] value_error "must be 1 to 128 letters, digits, `-`, `_` or `.`"
+    ["query","event_types"] value_error "must be 1 to 256 letters, digits, `-`, `_` or `.`"
+    ["query","after"] value_error "must be a date and time as in RFC 3339"
+    ["query","before"] value_error "must be a date and time as in RFC 3339"
+    ["query","tag"] value_error "must be 1 to 128 letters, digits, `-`, `_` or `.`"
+    ["query","with_content"] value_error "must be `true` or `false`"
+    "#);
 }
 
 #[tokio::test]
@@ -158,7 +173,10 @@ async fn a_removed_payload_reads_expired_at_once_and_the_message_stays() {
     let message = acme.message(1).await;
     let path = format!("{PATH}/{}", message.id);
     assert_snapshot!(acme.service.delete(&format!("{path}/content")).await.shown(), @"204");
-    assert_snapshot!(acme.service.get(&path).await.shown(), @"");
+    assert_snapshot!(acme.service.get(&path).await.shown(), @r#"
+    200
+    {"id":"msg_3OuWiaMxO05UjYUYPdeRUeSGRUH","eventType":"user.signup","eventId":null,"channels":null,"tags":null,"payload":{"expired": true},"timestamp":"2027-01-15T06:21:00.000Z"}
+    "#);
     let listed = acme.service.get(PATH).await.json();
     assert_eq!(listed["data"][0]["payload"], json!({"expired": true}));
     assert_eq!(acme.service.delete(&format!("{path}/content")).await.status, 204, "it may be asked again");
@@ -224,5 +242,9 @@ async fn a_precheck_tells_whether_any_endpoint_would_get_it() {
     assert_eq!(active(json!({"eventType": "a", "channels": ["us"]})).await, json!({"active": false}));
     assert_eq!(active(json!({"eventType": "a", "channels": ["us", "eu"]})).await, json!({"active": true}));
     assert_eq!(active(json!({"eventType": "b"})).await, json!({"active": true}));
-    assert_snapshot!(acme.service.post(&path, &json!({"channels": [], "x": 1})).await.faults(), @"");
+    assert_snapshot!(acme.service.post(&path, &json!({"channels": [], "x": 1})).await.faults(), @r#"
+    ["body","eventType"] value_error.missing "is required"
+    ["body","channels"] value_error "must have 1 to 5 items"
+    ["body","x"] value_error.extra "is not known here"
+    "#);
 }

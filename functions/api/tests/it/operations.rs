@@ -65,7 +65,8 @@ impl Fixtures {
         let (_, make) = row.unwrap_or_else(|| panic!("{} needs a row in {}", operation.id, file!()));
         let (path, body) = make(self);
         assert!(operation.matches(&operation.method, &path), "{} is not at {path}", operation.id);
-        let mut request = Request::builder().method(operation.method.as_str()).uri(path).header("host", "tidings.example");
+        let mut request =
+            Request::builder().method(operation.method.as_str()).uri(path).header("host", "tidings.example");
         if let Some(bearer) = bearer {
             request = request.header("authorization", format!("Bearer {bearer}"));
         }

@@ -25,8 +25,14 @@ fn shown(answer: &Answer) -> String {
 async fn recover_and_replay_missing_start_a_task_whose_progress_can_be_read() {
     let acme = Acme::start().await;
     let since = json!({"since": at(1)});
-    assert_snapshot!(shown(&acme.service.post(&format!("{PATH}/recover"), &since).await), @"");
-    assert_snapshot!(shown(&acme.service.post(&format!("{PATH}/replay-missing"), &since).await), @"");
+    assert_snapshot!(shown(&acme.service.post(&format!("{PATH}/recover"), &since).await), @r#"
+    202
+    {"id":"qtask_[id]","status":"running","task":"endpoint.recover","updatedAt":"2027-01-15T08:00:00.000Z"}
+    "#);
+    assert_snapshot!(shown(&acme.service.post(&format!("{PATH}/replay-missing"), &since).await), @r#"
+    202
+    {"id":"qtask_[id]","status":"running","task":"endpoint.replay","updatedAt":"2027-01-15T08:00:00.000Z"}
+    "#);
     for (name, kind) in BOTH {
         let body = json!({"since": at(1), "until": at(50)});
         let started = acme.service.post(&format!("{PATH}/{name}"), &body).await.json();
@@ -76,7 +82,27 @@ async fn a_range_ends_now_and_begins_at_most_14_days_ago() {
     ] {
         all.push_str(&faults(body).await);
     }
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    []
+      ["body"] type_error "must be an object"
+    {}
+      ["body","since"] value_error.missing "is required"
+    {"since":null}
+      ["body","since"] type_error "must be a string"
+    {"since":"yesterday","until":7}
+      ["body","since"] value_error "must be a date and time as in RFC 3339"
+      ["body","until"] type_error "must be a string"
+    {"since":"2027-01-01T07:59:59.999Z"}
+      ["body","since"] value_error "must be at most 14 days ago"
+    {"since":"2027-01-15T08:00:00.000Z"}
+      ["body","since"] value_error "must be in the past"
+    {"since":"2027-01-15T06:25:00.000Z","until":"2027-01-15T06:25:00.000Z"}
+      ["body","until"] value_error "must be after `since`"
+    {"since":"2027-01-01T07:59:59.999Z","until":"2027-01-01T07:59:59.999Z","x":1}
+      ["body","since"] value_error "must be at most 14 days ago"
+      ["body","until"] value_error "must be after `since`"
+      ["body","x"] value_error.extra "is not known here"
+    "#);
     let listed = acme.service.get("/api/v1/background-task").await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 6, "nothing else was started");
 }

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use http::Method;
 use insta::assert_snapshot;
 use serde_json::json;
@@ -57,7 +59,10 @@ async fn an_eleventh_old_secret_is_one_too_many_until_the_grace_of_one_is_over()
     for _ in 0..10 {
         assert_eq!(service.post(ROTATE, &json!({"gracePeriodSeconds": 60})).await.status, 204);
     }
-    assert_snapshot!(service.post(ROTATE, &json!({})).await.shown(), @"");
+    assert_snapshot!(service.post(ROTATE, &json!({})).await.shown(), @r#"
+    400
+    {"code":"limit_reached","detail":"Ten old secrets are still good: wait until one is not, or rotate with a grace of 0."}
+    "#);
     // With one that was given, and that is not good any more, there is room.
     service.clock.advance(std::time::Duration::from_secs(61));
     assert_eq!(service.post(ROTATE, &json!({})).await.status, 204);
@@ -77,9 +82,24 @@ async fn a_bad_rotation_is_422_and_shows_no_secret() {
     ] {
         let answer = service.post(ROTATE, &body).await;
         assert!(!answer.body.contains("c2hvcnQ"), "{answer:?}");
-        answers += &format!("{body}\n{}", answer.faults());
+        write!(answers, "{body}\n{}", answer.faults()).unwrap();
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers, @r#"
+    {"key":"whsec_c2hvcnQ=","gracePeriodSeconds":604801}
+      ["body","key"] value_error "must be the base64 of 24 to 75 bytes, with or without `whsec_` before it"
+      ["body","gracePeriodSeconds"] value_error "must be 0 to 604800 seconds (7 days)"
+    {"key":"c2hvcnQ","gracePeriodSeconds":-1}
+      ["body","key"] value_error "must be the base64 of 24 to 75 bytes, with or without `whsec_` before it"
+      ["body","gracePeriodSeconds"] type_error "must be a whole number, not negative"
+    {"key":1,"gracePeriodSeconds":"1","secret":"c2hvcnQ"}
+      ["body","key"] type_error "must be a string"
+      ["body","gracePeriodSeconds"] type_error "must be a whole number, not negative"
+      ["body","secret"] value_error.extra "is not known here"
+    {"key":"whpk_iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w="}
+      ["body","key"] value_error "must be the base64 of 24 to 75 bytes, with or without `whsec_` before it"
+    []
+      ["body"] type_error "must be an object"
+    "#);
 }
 
 #[tokio::test]

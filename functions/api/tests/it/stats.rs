@@ -31,9 +31,18 @@ async fn arranged() -> Acme {
 #[tokio::test]
 async fn messages_are_counted_by_their_newest_attempt_and_attempts_each() {
     let acme = arranged().await;
-    assert_snapshot!(acme.service.get(&format!("{APP}/endpoint/hook/stats")).await.shown(), @"");
-    assert_snapshot!(acme.service.get(&format!("{APP}/endpoint/hook/attempt-stats")).await.shown(), @"");
-    assert_snapshot!(acme.service.get(&format!("{APP}/stats")).await.shown(), @"");
+    assert_snapshot!(acme.service.get(&format!("{APP}/endpoint/hook/stats")).await.shown(), @r#"
+    200
+    {"success":1,"pending":1,"sending":0,"fail":2,"canceled":0}
+    "#);
+    assert_snapshot!(acme.service.get(&format!("{APP}/endpoint/hook/attempt-stats")).await.shown(), @r#"
+    200
+    {"success":1,"fail":4}
+    "#);
+    assert_snapshot!(acme.service.get(&format!("{APP}/stats")).await.shown(), @r#"
+    200
+    {"success":2,"pending":1,"sending":0,"fail":2,"canceled":0}
+    "#);
 }
 
 #[tokio::test]

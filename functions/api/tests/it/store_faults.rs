@@ -122,12 +122,12 @@ fn tells_nothing(operation: &Operation, fault: &str, answer: &Answer) {
 
 async fn statuses(bearer: &str) -> String {
     let fixtures = Fixtures::imagined();
-    let mut table = format!("{:20}", "");
+    let mut table = format!("{:50}", "");
     for fault in FAULTS {
         write!(table, "{:>12}", fault.name()).unwrap();
     }
     for operation in operations() {
-        write!(table, "\n{:20}", operation.id).unwrap();
+        write!(table, "\n{:50}", operation.id).unwrap();
         for fault in FAULTS {
             let service = Service::over(fault.store());
             let answer = service.send(fixtures.request(&operation, Some(bearer))).await;
@@ -141,40 +141,134 @@ async fn statuses(bearer: &str) -> String {
 #[tokio::test]
 async fn no_operation_tells_how_the_table_fails() {
     assert_snapshot!(statuses(&token(&organization(1))).await, @"
-                           throttled     limited   cancelled      broken     no JSON     refused    no table     cut off unreachable    time-out
-    api-key.create               503         503         500         503         503         500         500         500         503         503
-    api-key.list                 503         503         500         503         503         500         500         500         503         503
-    api-key.revoke               503         503         500         503         503         500         500         500         503         503
-    complete.create              200         200         200         200         200         200         200         200         200         200
-    docs.openapi                 200         200         200         200         200         200         200         200         200         200
-    docs.page                    200         200         200         200         200         200         200         200         200         200
-    job.create                   503         503         503         503         503         500         500         500         503         503
-    job.get                      503         503         500         503         503         500         500         500         503         503
-    job.list                     503         503         500         503         503         500         500         500         503         503
-    job.retry                    503         503         500         503         503         500         500         500         503         503
-    job.signing-secret           200         200         200         200         200         200         200         200         200         200
-    provider.get                 200         200         200         200         200         200         200         200         200         200
-    v1.health.get                204         204         204         204         204         204         204         204         204         204
+                                                         throttled     limited   cancelled      broken     no JSON     refused    no table     cut off unreachable    time-out
+    api-key.create                                             503         503         500         503         503         500         500         500         503         503
+    api-key.list                                               503         503         500         503         503         500         500         500         503         503
+    api-key.revoke                                             503         503         500         503         503         500         500         500         503         503
+    application.get-stats                                      503         503         500         503         503         500         500         500         503         503
+    complete.create                                            200         200         200         200         200         200         200         200         200         200
+    docs.openapi                                               200         200         200         200         200         200         200         200         200         200
+    docs.page                                                  200         200         200         200         200         200         200         200         200         200
+    endpoint.get-attempt-stats                                 503         503         500         503         503         500         500         500         503         503
+    job.create                                                 503         503         503         503         503         500         500         500         503         503
+    job.get                                                    503         503         500         503         503         500         500         500         503         503
+    job.list                                                   503         503         500         503         503         500         500         500         503         503
+    job.retry                                                  503         503         500         503         503         500         500         500         503         503
+    job.signing-secret                                         200         200         200         200         200         200         200         200         200         200
+    logout_api_v1_auth_logout__post                            403         403         403         403         403         403         403         403         403         403
+    patch_application                                          503         503         500         503         503         500         500         500         503         503
+    patch_endpoint                                             503         503         500         503         503         500         500         500         503         503
+    patch_event_type                                           503         503         500         503         503         500         500         500         503         503
+    provider.get                                               200         200         200         200         200         200         200         200         200         200
+    v1.application.create                                      503         503         503         503         503         500         500         500         503         503
+    v1.application.delete                                      503         503         500         503         503         500         500         500         503         503
+    v1.application.get                                         503         503         500         503         503         500         500         500         503         503
+    v1.application.list                                        503         503         500         503         503         500         500         500         503         503
+    v1.application.update                                      503         503         500         503         503         500         500         500         503         503
+    v1.authentication.app-portal-access                        503         503         500         503         503         500         500         500         503         503
+    v1.authentication.expire-all                               503         503         500         503         503         500         500         500         503         503
+    v1.background-task.get                                     503         503         500         503         503         500         500         500         503         503
+    v1.background-task.list                                    503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.create                                         503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.delete                                         503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.get                                            503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.get-headers                                    503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.get-secret                                     503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.get-stats                                      503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.list                                           503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.patch-headers                                  503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.recover                                        503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.replay-missing                                 503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.rotate-secret                                  503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.send-example                                   503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.update                                         503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.update-headers                                 503         503         500         503         503         500         500         500         503         503
+    v1.event-type.create                                       503         503         503         503         503         500         500         500         503         503
+    v1.event-type.delete                                       503         503         500         503         503         500         500         500         503         503
+    v1.event-type.get                                          503         503         500         503         503         500         500         500         503         503
+    v1.event-type.list                                         503         503         500         503         503         500         500         500         503         503
+    v1.event-type.update                                       503         503         500         503         503         500         500         500         503         503
+    v1.health.get                                              204         204         204         204         204         204         204         204         204         204
+    v1.health.ping                                             204         204         204         204         204         204         204         204         204         204
+    v1.message-attempt.expunge-content                         503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.get                                     503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.list-attempted-destinations             503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.list-attempted-messages                 503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.list-by-endpoint                        503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.list-by-msg                             503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.resend                                  503         503         500         503         503         500         500         500         503         503
+    v1.message.create                                          503         503         500         503         503         500         500         500         503         503
+    v1.message.expunge-content                                 503         503         500         503         503         500         500         500         503         503
+    v1.message.get                                             503         503         500         503         503         500         500         500         503         503
+    v1.message.list                                            503         503         500         503         503         500         500         500         503         503
+    v1.message.precheck                                        503         503         500         503         503         500         500         500         503         503
     ");
 }
 
 #[tokio::test]
 async fn no_operation_tells_how_the_look_up_of_an_api_key_fails() {
     assert_snapshot!(statuses(&Fixtures::imagined().secret).await, @"
-                           throttled     limited   cancelled      broken     no JSON     refused    no table     cut off unreachable    time-out
-    api-key.create               503         503         500         503         503         500         500         500         503         503
-    api-key.list                 503         503         500         503         503         500         500         500         503         503
-    api-key.revoke               503         503         500         503         503         500         500         500         503         503
-    complete.create              200         200         200         200         200         200         200         200         200         200
-    docs.openapi                 200         200         200         200         200         200         200         200         200         200
-    docs.page                    200         200         200         200         200         200         200         200         200         200
-    job.create                   503         503         500         503         503         500         500         500         503         503
-    job.get                      503         503         500         503         503         500         500         500         503         503
-    job.list                     503         503         500         503         503         500         500         500         503         503
-    job.retry                    503         503         500         503         503         500         500         500         503         503
-    job.signing-secret           503         503         500         503         503         500         500         500         503         503
-    provider.get                 200         200         200         200         200         200         200         200         200         200
-    v1.health.get                204         204         204         204         204         204         204         204         204         204
+                                                         throttled     limited   cancelled      broken     no JSON     refused    no table     cut off unreachable    time-out
+    api-key.create                                             503         503         500         503         503         500         500         500         503         503
+    api-key.list                                               503         503         500         503         503         500         500         500         503         503
+    api-key.revoke                                             503         503         500         503         503         500         500         500         503         503
+    application.get-stats                                      503         503         500         503         503         500         500         500         503         503
+    complete.create                                            200         200         200         200         200         200         200         200         200         200
+    docs.openapi                                               200         200         200         200         200         200         200         200         200         200
+    docs.page                                                  200         200         200         200         200         200         200         200         200         200
+    endpoint.get-attempt-stats                                 503         503         500         503         503         500         500         500         503         503
+    job.create                                                 503         503         500         503         503         500         500         500         503         503
+    job.get                                                    503         503         500         503         503         500         500         500         503         503
+    job.list                                                   503         503         500         503         503         500         500         500         503         503
+    job.retry                                                  503         503         500         503         503         500         500         500         503         503
+    job.signing-secret                                         503         503         500         503         503         500         500         500         503         503
+    logout_api_v1_auth_logout__post                            503         503         500         503         503         500         500         500         503         503
+    patch_application                                          503         503         500         503         503         500         500         500         503         503
+    patch_endpoint                                             503         503         500         503         503         500         500         500         503         503
+    patch_event_type                                           503         503         500         503         503         500         500         500         503         503
+    provider.get                                               200         200         200         200         200         200         200         200         200         200
+    v1.application.create                                      503         503         500         503         503         500         500         500         503         503
+    v1.application.delete                                      503         503         500         503         503         500         500         500         503         503
+    v1.application.get                                         503         503         500         503         503         500         500         500         503         503
+    v1.application.list                                        503         503         500         503         503         500         500         500         503         503
+    v1.application.update                                      503         503         500         503         503         500         500         500         503         503
+    v1.authentication.app-portal-access                        503         503         500         503         503         500         500         500         503         503
+    v1.authentication.expire-all                               503         503         500         503         503         500         500         500         503         503
+    v1.background-task.get                                     503         503         500         503         503         500         500         500         503         503
+    v1.background-task.list                                    503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.create                                         503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.delete                                         503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.get                                            503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.get-headers                                    503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.get-secret                                     503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.get-stats                                      503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.list                                           503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.patch-headers                                  503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.recover                                        503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.replay-missing                                 503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.rotate-secret                                  503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.send-example                                   503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.update                                         503         503         500         503         503         500         500         500         503         503
+    v1.endpoint.update-headers                                 503         503         500         503         503         500         500         500         503         503
+    v1.event-type.create                                       503         503         500         503         503         500         500         500         503         503
+    v1.event-type.delete                                       503         503         500         503         503         500         500         500         503         503
+    v1.event-type.get                                          503         503         500         503         503         500         500         500         503         503
+    v1.event-type.list                                         503         503         500         503         503         500         500         500         503         503
+    v1.event-type.update                                       503         503         500         503         503         500         500         500         503         503
+    v1.health.get                                              204         204         204         204         204         204         204         204         204         204
+    v1.health.ping                                             204         204         204         204         204         204         204         204         204         204
+    v1.message-attempt.expunge-content                         503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.get                                     503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.list-attempted-destinations             503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.list-attempted-messages                 503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.list-by-endpoint                        503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.list-by-msg                             503         503         500         503         503         500         500         500         503         503
+    v1.message-attempt.resend                                  503         503         500         503         503         500         500         500         503         503
+    v1.message.create                                          503         503         500         503         503         500         500         500         503         503
+    v1.message.expunge-content                                 503         503         500         503         503         500         500         500         503         503
+    v1.message.get                                             503         503         500         503         503         500         500         500         503         503
+    v1.message.list                                            503         503         500         503         503         500         500         500         503         503
+    v1.message.precheck                                        503         503         500         503         503         500         500         500         503         503
     ");
 }
 
@@ -187,22 +281,69 @@ async fn no_operation_tells_what_is_wrong_with_an_item_that_cannot_be_read() {
         spoil(&service.store).await;
         let answer = service.send(fixtures.request(&operation, Some(&token(&organization(1))))).await;
         tells_nothing(&operation, "an item is spoilt", &answer);
-        writeln!(statuses, "{:20}{}", operation.id, answer.status).unwrap();
+        writeln!(statuses, "{:50}{}", operation.id, answer.status).unwrap();
     }
     assert_snapshot!(statuses, @"
-    api-key.create      201
-    api-key.list        500
-    api-key.revoke      500
-    complete.create     200
-    docs.openapi        200
-    docs.page           200
-    job.create          201
-    job.get             500
-    job.list            500
-    job.retry           500
-    job.signing-secret  200
-    provider.get        200
-    v1.health.get       204
+    api-key.create                                    201
+    api-key.list                                      500
+    api-key.revoke                                    500
+    application.get-stats                             500
+    complete.create                                   200
+    docs.openapi                                      200
+    docs.page                                         200
+    endpoint.get-attempt-stats                        500
+    job.create                                        201
+    job.get                                           500
+    job.list                                          500
+    job.retry                                         500
+    job.signing-secret                                200
+    logout_api_v1_auth_logout__post                   403
+    patch_application                                 500
+    patch_endpoint                                    500
+    patch_event_type                                  500
+    provider.get                                      200
+    v1.application.create                             201
+    v1.application.delete                             500
+    v1.application.get                                500
+    v1.application.list                               500
+    v1.application.update                             500
+    v1.authentication.app-portal-access               500
+    v1.authentication.expire-all                      500
+    v1.background-task.get                            500
+    v1.background-task.list                           500
+    v1.endpoint.create                                500
+    v1.endpoint.delete                                500
+    v1.endpoint.get                                   500
+    v1.endpoint.get-headers                           500
+    v1.endpoint.get-secret                            500
+    v1.endpoint.get-stats                             500
+    v1.endpoint.list                                  500
+    v1.endpoint.patch-headers                         500
+    v1.endpoint.recover                               500
+    v1.endpoint.replay-missing                        500
+    v1.endpoint.rotate-secret                         500
+    v1.endpoint.send-example                          500
+    v1.endpoint.update                                500
+    v1.endpoint.update-headers                        500
+    v1.event-type.create                              201
+    v1.event-type.delete                              500
+    v1.event-type.get                                 500
+    v1.event-type.list                                500
+    v1.event-type.update                              500
+    v1.health.get                                     204
+    v1.health.ping                                    204
+    v1.message-attempt.expunge-content                500
+    v1.message-attempt.get                            500
+    v1.message-attempt.list-attempted-destinations    500
+    v1.message-attempt.list-attempted-messages        500
+    v1.message-attempt.list-by-endpoint               500
+    v1.message-attempt.list-by-msg                    500
+    v1.message-attempt.resend                         500
+    v1.message.create                                 500
+    v1.message.expunge-content                        500
+    v1.message.get                                    500
+    v1.message.list                                   500
+    v1.message.precheck                               500
     ");
 }
 
@@ -221,7 +362,7 @@ async fn spoil(store: &Store) {
     #[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
     let all = store.client().scan().table_name("tidings").send().await.unwrap();
     for mut item in all.items.unwrap() {
-        for name in ["tries", "description", "date"] {
+        for name in ["tries", "description", "date", "created_at", "made_at"] {
             if let Some(attribute) = item.get_mut(name) {
                 *attribute = AttributeValue::Bool(true);
             }

@@ -171,7 +171,9 @@ fn mask(text: &str, beginnings: &[(&str, usize)]) -> String {
         let mut parts = text.split(before);
         let mut masked = parts.next().unwrap_or_default().to_owned();
         for part in parts {
-            let random = part.get(..length).is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+            let random = part
+                .get(..length)
+                .is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
             masked.push_str(before);
             masked.push_str(if random { "[random]" } else { "" });
             masked.push_str(if random { &part[length..] } else { part });
@@ -183,7 +185,7 @@ fn mask(text: &str, beginnings: &[(&str, usize)]) -> String {
 
 /// What seals in all tests.
 pub(crate) fn vault() -> Vault {
-    Vault::new(&"an encryption key of the tests, which is long enough".parse().unwrap())
+    Vault::new(&"an encryption key of the tests that is long enough".parse().unwrap())
 }
 
 pub(crate) fn organization(number: u8) -> Caller {

@@ -24,9 +24,7 @@ impl Origin {
     pub(crate) fn of(entry: &Entry) -> Self {
         match entry.note.as_deref() {
             Some(MANUAL) => Self::Manual,
-            Some(note) => {
-                note.strip_prefix(AGAIN).and_then(|id| id.parse().ok()).map_or(Self::Schedule, Self::Again)
-            }
+            Some(note) => note.strip_prefix(AGAIN).and_then(|id| id.parse().ok()).map_or(Self::Schedule, Self::Again),
             None => Self::Schedule,
         }
     }

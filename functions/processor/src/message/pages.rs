@@ -26,12 +26,7 @@ const PAGES: usize = 4;
 const MARGIN: Duration = Duration::from_secs(1);
 
 /// One try.
-pub(super) async fn run(
-    context: &Context,
-    task: Task,
-    message: &Message,
-    due: Timestamp,
-) -> Result<Done, StoreError> {
+pub(super) async fn run(context: &Context, task: Task, message: &Message, due: Timestamp) -> Result<Done, StoreError> {
     let store = &context.options.store;
     let limit = PageLimit::try_from(PAGE).unwrap_or_default();
     let starts = if task.only_if_healthy { Starts::AtOnce } else { Starts::WhenDue };
@@ -41,10 +36,10 @@ pub(super) async fn run(
     loop {
         for _ in 0..PAGES {
             let position = cursor.map(Position::After);
-            let page = store
-                .endpoints(message.organization, message.application, position, Order::Ascending, limit)
-                .await?;
-            let wanting = page.data.iter().filter(|endpoint| endpoint.wants(message));
+            let page =
+                store.endpoints(message.organization, message.application, position, Order::Ascending, limit).await?;
+            let wanting =
+                page.data.iter().filter(|endpoint| endpoint.wants(message) && endpoint.is_older_than(message));
             let entries: Vec<_> =
                 wanting.map(|endpoint| attempt::entry(&delivery_of(message, endpoint), due, 0, None)).collect();
             if !entries.is_empty() {

@@ -22,7 +22,7 @@ const MESSAGES: usize = 150;
 const PACE: Duration = Duration::from_millis(40);
 
 /// A busy machine's own hiccups; what a dead endpoint could cost is a second.
-const NOISE: Duration = Duration::from_millis(100);
+const NOISE: Duration = Duration::from_millis(50);
 
 /// Both lanes, until it is dropped.
 fn run(world: &World, processor: &Processor) -> JoinSet<()> {
@@ -35,7 +35,10 @@ fn run(world: &World, processor: &Processor) -> JoinSet<()> {
         async move {
             let changes = Event::Changes(changes.records.into_iter().map(Into::into).collect());
             let answer = processor.handle(changes, deadline).await.unwrap();
-            assert!(matches!(&answer, Response::Changes(failed) if failed.batch_item_failures.is_empty()), "{answer:?}");
+            assert!(
+                matches!(&answer, Response::Changes(failed) if failed.batch_item_failures.is_empty()),
+                "{answer:?}"
+            );
             Vec::new()
         }
     }));

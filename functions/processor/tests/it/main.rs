@@ -18,6 +18,7 @@ mod operational;
 mod providers;
 mod rate_limits;
 mod removal;
+mod requests;
 mod slow_lane;
 mod store_faults;
 mod support;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tidings_domain::application::Application;
 use tidings_domain::endpoint::{Endpoint, FAILING_FOR};
-use tidings_harness::{Plan, Receiver, Reply};
+use tidings_harness::{Fault, Plan, Receiver, Reply, Rule};
 
 use crate::support::World;
 use crate::support::outbound::{impatient, organization};
@@ -21,9 +21,8 @@ impl Told {
     async fn new() -> Self {
         let world = World::new().await;
         let receiver = Receiver::start(Plan::status(200)).await;
-        let recipient = world
-            .application_with(|application| application.uid = organization().to_string().parse().ok())
-            .await;
+        let recipient =
+            world.application_with(|application| application.uid = organization().to_string().parse().ok()).await;
         world.endpoint(&recipient, &receiver.url()).await;
         Self { world, receiver, recipient }
     }
@@ -117,10 +116,10 @@ async fn an_endpoint_that_is_disabled_is_told_of_once() {
     world.stream(&processor).await;
     assert_eq!(told.types(), ["endpoint.disabled"]);
     let data = &told.events()[0]["data"];
-    assert_eq!((data["endpointId"].as_str(), data["appId"].as_str()), (
-        Some(endpoint.id.to_string().as_str()),
-        Some(application.id.to_string().as_str()),
-    ));
+    assert_eq!(
+        (data["endpointId"].as_str(), data["appId"].as_str()),
+        (Some(endpoint.id.to_string().as_str()), Some(application.id.to_string().as_str()),)
+    );
 }
 
 #[tokio::test]
@@ -152,4 +151,13 @@ async fn where_nobody_wants_to_know_nothing_is_told() {
     world.work_off(&processor).await;
     assert_eq!((world.answers(&message).await.len(), world.receiver.count()), (8, 8));
     assert!(world.changes_so_far().is_empty());
+}
+
+#[tokio::test]
+async fn an_attempt_is_on_record_although_nobody_can_find_out_who_is_to_be_told() {
+    let told = Told::new().await;
+    told.world.table.faults().inject(Rule::new(Fault::Unreachable).containing("APPUID#"));
+    let message = told.fail(|endpoint| endpoint.retry_schedule = "".parse().ok(), 1).await;
+    assert_eq!((told.world.answers(&message).await, told.types().len()), (vec![500], 0));
+    assert_eq!(told.world.agenda().await, []);
 }

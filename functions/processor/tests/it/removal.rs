@@ -26,7 +26,7 @@ async fn a_payload_is_gone_when_its_retention_is_over_and_the_message_stays() {
             world.table.store().message(message.organization, message.application, message.id, now).await.unwrap();
         found.unwrap()
     };
-    world.clock.advance(5 * DAY - Duration::from_secs(60));
+    world.clock.advance((5 * DAY).saturating_sub(Duration::from_secs(60)));
     world.tick(&processor).await;
     assert!(stored().await.payload.is_some());
     world.clock.advance(Duration::from_secs(60));

@@ -83,7 +83,8 @@ async fn replay(broken: impl Fn(&World, usize)) {
     world.work_off(&processor).await;
     assert_eq!(world.receiver.count(), 0);
     let before = world.stored_endpoint(&endpoint).await;
-    let after = Endpoint { disabled: false, updated_at: before.updated_at + Duration::from_millis(1), ..before.clone() };
+    let after =
+        Endpoint { disabled: false, updated_at: before.updated_at + Duration::from_millis(1), ..before.clone() };
     assert_eq!(world.table.store().replace_endpoint(&before, &after, None).await.unwrap(), Replaced::Written);
     world.clock.advance(Duration::from_secs(60));
     let sent = world.message(&application).await;

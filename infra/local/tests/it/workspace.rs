@@ -11,6 +11,7 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
         "tidings-runtime" | "tidings-store" | "tidings-telemetry" => &["tidings-domain"],
         "tidings-vault" => &["tidings-domain", "tidings-runtime"],
         "tidings-http" => &["tidings-domain", "tidings-runtime", "tidings-store", "tidings-telemetry"],
+        "tidings-schema" => &["tidings-http"],
         _ => return None,
     })
 }

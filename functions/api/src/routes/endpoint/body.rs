@@ -17,8 +17,8 @@ use tidings_http::{Fault, FromJson, Object, Set, Text, Whole};
 use utoipa::ToSchema;
 
 use super::headers::HeadersIn;
-use super::secret::KeyIn;
 use super::retry_schedule::RetryScheduleIn;
+use super::secret::KeyIn;
 use crate::body::{set, throttle_rate_patch};
 
 /// As many as fit: an endpoint is one item of the table, and is read whole.

@@ -127,8 +127,7 @@ pub(super) fn seal(vault: &Vault, endpoint: &Endpoint, headers: &EndpointHeaders
 
 fn open(vault: &Vault, endpoint: &Endpoint) -> Result<EndpointHeaders, ApiError> {
     let Some(sealed) = &endpoint.headers else { return Ok(EndpointHeaders::default()) };
-    let opened =
-        vault.open(endpoint.organization, &endpoint.headers_context(), sealed).map_err(ApiError::internal)?;
+    let opened = vault.open(endpoint.organization, &endpoint.headers_context(), sealed).map_err(ApiError::internal)?;
     EndpointHeaders::from_text(opened.as_text().unwrap_or_default()).map_err(ApiError::internal)
 }
 

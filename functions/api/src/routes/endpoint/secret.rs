@@ -6,9 +6,10 @@ use serde_json::Value;
 use tidings_domain::endpoint::{Endpoint, Sealed};
 use tidings_domain::ids::{ApplicationId, EndpointId};
 use tidings_domain::names::Reference;
-use tidings_domain::signature::{EndpointKeys, Grace, SigningKey};
+use tidings_domain::signature::{EndpointKeys, Grace, SigningKey, TooManyOldKeys};
 use tidings_http::{
-    AnyScope, ApiError, Caller, Fault, FaultKind, FromJson, Idempotency, Json, Object, Path, Reply, no_content, ok, text,
+    AnyScope, ApiError, Caller, Fault, FaultKind, FromJson, Idempotency, Json, Object, Path, Reply, no_content, ok,
+    text,
 };
 use tidings_runtime::random;
 use tidings_vault::Vault;
@@ -17,6 +18,9 @@ use utoipa::ToSchema;
 use super::change::change;
 use crate::change::{TRIES, contended};
 use crate::reach;
+
+/// Says what helps. How many are too many is [`tidings_domain::signature::MAX_OLD_KEYS`].
+const TOO_MANY: &str = "Ten old secrets are still good: wait until one is not, or rotate with a grace of 0.";
 
 /// A key as it is given.
 #[derive(Debug)]
@@ -136,7 +140,7 @@ pub async fn rotate(
         let keys = open(&state.vault, &before)?;
         let keys = keys
             .rotate(key.clone(), grace, state.clock.now())
-            .map_err(|error| ApiError::limit_reached(error.to_string()))?;
+            .map_err(|TooManyOldKeys| ApiError::limit_reached(TOO_MANY))?;
         let sealed = seal(&state.vault, &before, &keys);
         if change(&state, &application, before, |endpoint| endpoint.keys = sealed).await?.is_some() {
             return Ok(no_content());

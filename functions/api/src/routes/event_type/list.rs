@@ -5,7 +5,9 @@ use tidings_domain::caller::{Caller as Who, Scope};
 use tidings_domain::event_type::EventType;
 use tidings_domain::names::EventTypeName;
 use tidings_domain::page::{Page, PageLimit, Position};
-use tidings_http::{AnyScope, ApiError, Caller, FromQuery, ListResponse, OrderedListQuery, Query, QueryString, Reply, ok};
+use tidings_http::{
+    AnyScope, ApiError, Caller, FromQuery, ListResponse, OrderedListQuery, Query, QueryString, Reply, ok,
+};
 
 use super::EventTypeOut;
 
