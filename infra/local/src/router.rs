@@ -1,8 +1,13 @@
 //! Every function's routes in one router.
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tidings_egress::Egress;
-use tidings_http::Credentials;
+use tidings_http::{ApiError, Credentials};
 use tidings_runtime::settings::Secret;
 use tidings_runtime::{Clock, Settings};
 use tidings_store::Store;
@@ -40,7 +45,21 @@ pub(crate) fn router(parts: &Parts<'_>) -> anyhow::Result<Router> {
         grace: settings.grace,
     };
     let provider = provider::State { failure_probability: settings.failure_probability };
-    Ok(tidings_http::finish(
-        intake::router(intake).merge(api::router(api)).merge(provider::router(provider)).merge(complete::router()),
-    ))
+    let routes =
+        intake::router(intake).merge(api::router(api)).merge(provider::router(provider)).merge(complete::router());
+    Ok(tidings_http::finish(routes.layer(from_fn(whole_body))))
+}
+
+/// Most bytes of a body that are read before its route is asked: more than any route takes.
+const BODY_BYTES: usize = 1024 * 1024;
+
+/// Reads the body first, as API Gateway does. What is refused unread closes its connection, and clients that keep theirs
+/// open would lose the next request on it.
+async fn whole_body(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match Limited::new(body, BODY_BYTES).collect().await {
+        Ok(body) => next.run(Request::from_parts(parts, Body::from(body.to_bytes()))).await,
+        Err(error) if error.is::<LengthLimitError>() => ApiError::payload_too_large(BODY_BYTES).into_response(),
+        Err(_) => ApiError::malformed("The body ended before its time.").into_response(),
+    }
 }

@@ -1,28 +1,38 @@
 //! Attempts: what became of each request that was made.
 
+use std::collections::HashMap;
+
+use axum::body::Bytes;
 use axum::extract::State;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use tidings_domain::Timestamp;
 use tidings_domain::attempt::{Attempt, AttemptStatus};
 use tidings_domain::delivery::{Delivery, DeliveryStatus, Trigger};
 use tidings_domain::ids::{ApplicationId, AttemptId, EndpointId, MessageId};
+use tidings_domain::message::Message;
 use tidings_domain::names::Reference;
 use tidings_domain::page::Page;
 use tidings_domain::webhook_url::WebhookUrl;
 use tidings_http::{
-    AnyScope, ApiError, Caller, Content, FromQuery, ListQuery, ListResponse, Path, Query, QueryString, Reply,
-    no_content, ok,
+    AnyScope, ApiError, Caller, Content, FromQuery, ListQuery, ListResponse, MessageOut, Path, Query, QueryString,
+    Reply, no_content, ok,
 };
 use tidings_store::attempt::AttemptFilter;
 use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::filters::{Filters, bounded, name, parameter};
-use crate::reach;
+use crate::reach::{self, MessageRef};
 use crate::status::{self, MessageAttemptTriggerType, MessageStatus, MessageStatusText};
 
 /// Stands in the place of an answer that was removed.
 const EXPUNGED: &str = "EXPUNGED";
+
+/// Messages read at once, where attempts are listed with them.
+const READS_AT_ONCE: usize = 16;
 
 /// An attempt.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,6 +67,10 @@ pub struct MessageAttemptOut {
     /// Where the request went.
     #[schema(value_type = String, format = "uri")]
     url: WebhookUrl,
+    /// What was sent, where the query asks for it and it is still there.
+    #[schema(value_type = Option<MessageOut<'static>>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msg: Option<Box<RawValue>>,
 }
 
 impl MessageAttemptOut {
@@ -98,6 +112,7 @@ impl MessageAttemptOut {
                 Trigger::Manual => MessageAttemptTriggerType::Manual,
             },
             url,
+            msg: None,
         }
     }
 }
@@ -150,11 +165,34 @@ impl AttemptQuery {
         Some(AttemptFilter { status, status_code_class, channel, endpoint, event_types, since: after, before })
     }
 
-    fn answer(&self, page: Page<Attempt>) -> Result<Reply, ApiError> {
-        let page =
-            bounded(page, self.list.iterator.as_ref(), |attempt| attempt.response.as_ref().map_or(0, String::len));
-        let show = |attempt| MessageAttemptOut::new(attempt, self.content);
+    /// With the messages that are given.
+    fn answer_with(
+        &self,
+        page: Page<Attempt>,
+        messages: &HashMap<MessageId, Message>,
+        now: Timestamp,
+    ) -> Result<Reply, ApiError> {
+        let message = |attempt: &Attempt| messages.get(&attempt.delivery.message);
+        let page = bounded(page, self.list.iterator.as_ref(), |attempt| {
+            let payload = message(attempt).and_then(|message| message.payload.as_ref());
+            attempt.response.as_ref().map_or(0, String::len) + payload.map_or(0, Bytes::len)
+        });
+        let mut shown = Vec::with_capacity(page.data.len());
+        for attempt in &page.data {
+            let message = message(attempt).map(|message| MessageOut::at(message, now, self.content)).transpose()?;
+            let message = message.map(|message| serde_json::value::to_raw_value(&message));
+            shown.push(message.transpose().map_err(ApiError::internal)?);
+        }
+        let mut shown = shown.into_iter();
+        let show = |attempt| MessageAttemptOut {
+            msg: shown.next().flatten(),
+            ..MessageAttemptOut::new(attempt, self.content)
+        };
         ok(&ListResponse::new(page, |attempt| attempt.id.to_string(), show))
+    }
+
+    fn answer(&self, page: Page<Attempt>) -> Result<Reply, ApiError> {
+        self.answer_with(page, &HashMap::new(), Timestamp::default())
     }
 }
 
@@ -179,6 +217,28 @@ impl IntoParams for MessageAttemptQuery {
     }
 }
 
+/// An [`AttemptQuery`], with the messages if they are asked for.
+#[derive(Debug)]
+pub struct EndpointAttemptQuery {
+    attempts: AttemptQuery,
+    with_msg: bool,
+}
+
+impl FromQuery for EndpointAttemptQuery {
+    fn from_query(query: &mut QueryString) -> Option<Self> {
+        Some(Self { attempts: AttemptQuery::from_query(query)?, with_msg: query.flag("with_msg").unwrap_or(false) })
+    }
+}
+
+impl IntoParams for EndpointAttemptQuery {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut parameters = AttemptQuery::into_params(place);
+        let schema = ObjectBuilder::new().schema_type(Type::Boolean).default(Some(false.into())).build();
+        parameters.push(parameter("with_msg", "Whether each attempt comes with its message.", schema));
+        parameters
+    }
+}
+
 /// List an endpoint's attempts
 ///
 /// Newest first.
@@ -188,7 +248,7 @@ impl IntoParams for MessageAttemptQuery {
     params(
         ("app_id" = String, Path, description = "The application's id or uid."),
         ("endpoint_id" = String, Path, description = "The endpoint's id or uid."),
-        AttemptQuery,
+        EndpointAttemptQuery,
     ),
     responses((status = 200, body = ListResponse<MessageAttemptOut>)),
 )]
@@ -196,7 +256,7 @@ pub async fn list_by_endpoint(
     State(state): State<crate::State>,
     caller: Caller<AnyScope>,
     Path((application, endpoint)): Path<(Reference<ApplicationId>, Reference<EndpointId>)>,
-    Query(query): Query<AttemptQuery>,
+    Query(EndpointAttemptQuery { attempts: query, with_msg }): Query<EndpointAttemptQuery>,
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
     let endpoint = reach::endpoint(&state, &application, &endpoint).await?;
@@ -205,7 +265,22 @@ pub async fn list_by_endpoint(
     let now = state.clock.now();
     let attempts =
         state.store.attempts_by_endpoint(organization, application.id, endpoint.id, &filter, iterator, limit, now);
-    query.answer(attempts.await?)
+    let page = attempts.await?;
+    let messages = if with_msg { messages_of(&state, &page).await? } else { HashMap::new() };
+    query.answer_with(page, &messages, now)
+}
+
+/// The messages of attempts, those that are still there.
+async fn messages_of(state: &crate::State, page: &Page<Attempt>) -> Result<HashMap<MessageId, Message>, ApiError> {
+    let deliveries: HashMap<_, _> =
+        page.data.iter().map(|attempt| (attempt.delivery.message, attempt.delivery)).collect();
+    let now = state.clock.now();
+    let read = |Delivery { organization, application, message, .. }: Delivery| {
+        state.store.message(organization, application, message, now)
+    };
+    let found: Vec<_> =
+        stream::iter(deliveries.into_values()).map(read).buffer_unordered(READS_AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().map(|message| (message.id, message)).collect())
 }
 
 /// List a message's attempts
@@ -216,7 +291,7 @@ pub async fn list_by_endpoint(
     tag = "Attempts", security(("HTTPBearer" = [])),
     params(
         ("app_id" = String, Path, description = "The application's id or uid."),
-        ("msg_id" = String, Path, description = "The message's id."),
+        ("msg_id" = String, Path, description = "The message's id, or its `eventId` as long as that is remembered."),
         MessageAttemptQuery,
     ),
     responses((status = 200, body = ListResponse<MessageAttemptOut>)),
@@ -224,11 +299,11 @@ pub async fn list_by_endpoint(
 pub async fn list_by_message(
     State(state): State<crate::State>,
     caller: Caller<AnyScope>,
-    Path((application, message)): Path<(Reference<ApplicationId>, MessageId)>,
+    Path((application, message)): Path<(Reference<ApplicationId>, MessageRef)>,
     Query(query): Query<MessageAttemptQuery>,
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
-    let message = reach::message(&state, &application, message).await?;
+    let message = reach::message(&state, &application, &message).await?;
     let MessageAttemptQuery { attempts: query, endpoint } = query;
     let endpoint = match endpoint {
         None => None,
@@ -254,7 +329,7 @@ fn nothing() -> Page<Attempt> {
     tag = "Attempts", security(("HTTPBearer" = [])),
     params(
         ("app_id" = String, Path, description = "The application's id or uid."),
-        ("msg_id" = String, Path, description = "The message's id."),
+        ("msg_id" = String, Path, description = "The message's id, or its `eventId` as long as that is remembered."),
         ("attempt_id" = String, Path, description = "The attempt's id."),
     ),
     responses((status = 200, body = MessageAttemptOut)),
@@ -262,9 +337,10 @@ fn nothing() -> Page<Attempt> {
 pub async fn get(
     State(state): State<crate::State>,
     caller: Caller<AnyScope>,
-    Path((application, message, id)): Path<(Reference<ApplicationId>, MessageId, AttemptId)>,
+    Path((application, message, id)): Path<(Reference<ApplicationId>, MessageRef, AttemptId)>,
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
+    let message = reach::message_id(&state, &application, &message).await?;
     let now = state.clock.now();
     let attempt = state.store.attempt(caller.organization, application.id, message, id, now).await?;
     ok(&MessageAttemptOut::new(attempt.ok_or_else(ApiError::not_found)?, Content::Shown))
@@ -278,7 +354,7 @@ pub async fn get(
     operation_id = "v1.message-attempt.expunge-content", tag = "Attempts", security(("HTTPBearer" = [])),
     params(
         ("app_id" = String, Path, description = "The application's id or uid."),
-        ("msg_id" = String, Path, description = "The message's id."),
+        ("msg_id" = String, Path, description = "The message's id, or its `eventId` as long as that is remembered."),
         ("attempt_id" = String, Path, description = "The attempt's id."),
     ),
     responses((status = 204, description = "Removed")),
@@ -286,9 +362,10 @@ pub async fn get(
 pub async fn expunge(
     State(state): State<crate::State>,
     caller: Caller<AnyScope>,
-    Path((application, message, id)): Path<(Reference<ApplicationId>, MessageId, AttemptId)>,
+    Path((application, message, id)): Path<(Reference<ApplicationId>, MessageRef, AttemptId)>,
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
+    let message = reach::message_id(&state, &application, &message).await?;
     if state.store.expunge_attempt(caller.organization, application.id, message, id).await? {
         Ok(no_content())
     } else {

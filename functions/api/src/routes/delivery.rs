@@ -25,9 +25,10 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::filters::{Filters, MAX_PAGE_BYTES, name, parameter};
+use crate::reach::{self, MessageRef};
+use crate::repetition;
 use crate::routes::message::payload_bytes;
 use crate::status::{self, MessageStatus, MessageStatusText};
-use crate::{reach, repetition};
 
 /// What an agenda entry says of a delivery that somebody asked for.
 const MANUAL: &str = "manual";
@@ -209,7 +210,7 @@ async fn with_messages(
     operation_id = "v1.message-attempt.resend", tag = "Attempts", security(("HTTPBearer" = [])),
     params(
         ("app_id" = String, Path, description = "The application's id or uid."),
-        ("msg_id" = String, Path, description = "The message's id."),
+        ("msg_id" = String, Path, description = "The message's id, or its `eventId` as long as that is remembered."),
         ("endpoint_id" = String, Path, description = "The endpoint's id or uid."),
         Idempotency,
     ),
@@ -221,12 +222,12 @@ async fn with_messages(
 pub async fn resend(
     State(state): State<crate::State>,
     caller: Caller<AnyScope>,
-    Path((application, message, endpoint)): Path<(Reference<ApplicationId>, MessageId, Reference<EndpointId>)>,
+    Path((application, message, endpoint)): Path<(Reference<ApplicationId>, MessageRef, Reference<EndpointId>)>,
     Idempotency(key): Idempotency,
 ) -> Result<Reply, ApiError> {
     let path = format!("/api/v1/app/{application}/msg/{message}/endpoint/{endpoint}/resend");
     let application = reach::application(&state, &caller, &application).await?;
-    let message = reach::message(&state, &application, message).await?;
+    let message = reach::message(&state, &application, &message).await?;
     let endpoint = reach::enabled_endpoint(&state, &application, &endpoint).await?;
     let now = state.clock.now();
     if message.payload_at(now).is_none() {

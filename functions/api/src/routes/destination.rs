@@ -8,7 +8,7 @@ use tidings_domain::Timestamp;
 use tidings_domain::attempt::Attempt;
 use tidings_domain::delivery::DeliveryStatus;
 use tidings_domain::endpoint::Endpoint;
-use tidings_domain::ids::{ApplicationId, EndpointId, MessageId};
+use tidings_domain::ids::{ApplicationId, EndpointId};
 use tidings_domain::message::Message;
 use tidings_domain::names::{Channel, EventTypeName, Reference, Uid};
 use tidings_domain::page::{Order, Page, Position};
@@ -16,7 +16,7 @@ use tidings_domain::webhook_url::WebhookUrl;
 use tidings_http::{AnyScope, ApiError, Caller, ListQuery, ListResponse, Path, Query, Reply, ok};
 use utoipa::ToSchema;
 
-use crate::reach;
+use crate::reach::{self, MessageRef};
 use crate::status::{MessageStatus, MessageStatusText};
 
 /// An endpoint, and where a message stands there.
@@ -118,7 +118,7 @@ impl MessageEndpointOut {
     operation_id = "v1.message-attempt.list-attempted-destinations", tag = "Attempts", security(("HTTPBearer" = [])),
     params(
         ("app_id" = String, Path, description = "The application's id or uid."),
-        ("msg_id" = String, Path, description = "The message's id."),
+        ("msg_id" = String, Path, description = "The message's id, or its `eventId` as long as that is remembered."),
         ListQuery<EndpointId>,
     ),
     responses((status = 200, body = ListResponse<MessageEndpointOut>)),
@@ -126,11 +126,11 @@ impl MessageEndpointOut {
 pub async fn list(
     State(state): State<crate::State>,
     caller: Caller<AnyScope>,
-    Path((application, message)): Path<(Reference<ApplicationId>, MessageId)>,
+    Path((application, message)): Path<(Reference<ApplicationId>, MessageRef)>,
     Query(query): Query<ListQuery<EndpointId>>,
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
-    let message = reach::message(&state, &application, message).await?;
+    let message = reach::message(&state, &application, &message).await?;
     let newest = state.store.newest_attempts_of_message(caller.organization, application.id, message.id).await?;
     let page = destinations(&state, &message, &newest, query).await?;
     let show = |endpoint: Endpoint| {

@@ -17,7 +17,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::filters::{Filters, bounded, name, parameter};
-use crate::reach;
+use crate::reach::{self, MessageRef};
 
 /// Which messages to list.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ pub(crate) fn payload_bytes(message: &Message) -> usize {
     security(("HTTPBearer" = [])),
     params(
         ("app_id" = String, Path, description = "The application's id or uid."),
-        ("msg_id" = String, Path, description = "The message's id."),
+        ("msg_id" = String, Path, description = "The message's id, or its `eventId` as long as that is remembered."),
         Content,
     ),
     responses((status = 200, body = MessageOut)),
@@ -123,11 +123,11 @@ pub(crate) fn payload_bytes(message: &Message) -> usize {
 pub async fn get(
     State(state): State<crate::State>,
     caller: Caller<AnyScope>,
-    Path((application, id)): Path<(Reference<ApplicationId>, MessageId)>,
+    Path((application, id)): Path<(Reference<ApplicationId>, MessageRef)>,
     Query(content): Query<Content>,
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
-    let message = reach::message(&state, &application, id).await?;
+    let message = reach::message(&state, &application, &id).await?;
     ok(&MessageOut::at(&message, state.clock.now(), content)?)
 }
 
@@ -139,16 +139,17 @@ pub async fn get(
     tag = "Messages", security(("HTTPBearer" = [])),
     params(
         ("app_id" = String, Path, description = "The application's id or uid."),
-        ("msg_id" = String, Path, description = "The message's id."),
+        ("msg_id" = String, Path, description = "The message's id, or its `eventId` as long as that is remembered."),
     ),
     responses((status = 204, description = "Removed")),
 )]
 pub async fn expunge(
     State(state): State<crate::State>,
     caller: Caller<AnyScope>,
-    Path((application, id)): Path<(Reference<ApplicationId>, MessageId)>,
+    Path((application, id)): Path<(Reference<ApplicationId>, MessageRef)>,
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
+    let id = reach::message_id(&state, &application, &id).await?;
     if state.store.expunge_message(caller.organization, application.id, id).await? {
         Ok(no_content())
     } else {

@@ -63,6 +63,20 @@ async fn an_attempt_is_shown_with_all_that_is_known_of_it() {
 }
 
 #[tokio::test]
+async fn attempts_come_with_their_messages_where_that_is_asked_for() {
+    let (acme, [first, _, third]) = five().await;
+    assert!(acme.store().expunge_message(third.organization, third.application, third.id).await.unwrap());
+    let answer = acme.service.get(&format!("{APP}/attempt/endpoint/hook?with_msg=true")).await.json();
+    let messages: Vec<_> = answer["data"].as_array().unwrap().iter().map(|attempt| &attempt["msg"]).collect();
+    assert_eq!(messages.len(), 5);
+    assert_eq!(messages[0]["payload"], json!({"expired": true}));
+    assert_eq!((&messages[4]["id"], &messages[4]["eventType"]), (&json!(first.id), &json!(first.event_type)));
+    assert!(messages[4]["payload"].is_object());
+    let without = acme.service.get(&format!("{APP}/attempt/endpoint/hook")).await.json();
+    assert_eq!(without["data"][0].get("msg"), None);
+}
+
+#[tokio::test]
 async fn attempts_at_an_endpoint_are_listed_newest_first_with_every_filter() {
     let (acme, _) = five().await;
     let page = async |query: &str| {

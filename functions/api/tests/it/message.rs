@@ -41,6 +41,20 @@ fn numbers(answer: &Answer) -> Vec<u64> {
 }
 
 #[tokio::test]
+async fn a_message_is_found_by_its_event_id_as_long_as_that_is_remembered() {
+    let acme = Acme::start().await;
+    let event_id = Some("order-17".parse().unwrap());
+    let message = Message { event_id, ..imagined_message(&acme.application, 1) };
+    outbound::write(acme.store(), &message).await;
+    let found = acme.service.get(&format!("{PATH}/order-17")).await;
+    assert_eq!((found.status, &found.json()["id"]), (200, &json!(message.id)));
+    assert_eq!(acme.service.get("/api/v1/app/acme/attempt/msg/order-17").await.status, 200);
+    assert_eq!(acme.service.get(&format!("{PATH}/order-18")).await.status, 404);
+    acme.service.clock.advance(Duration::from_hours(72));
+    assert_eq!(acme.service.get(&format!("{PATH}/order-17")).await.status, 404);
+}
+
+#[tokio::test]
 async fn a_message_is_shown_as_it_was_sent() {
     let acme = Acme::start().await;
     let message = Message {

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::endpoint::{service, service_with_endpoint};
-use crate::support::{Service, organization, token};
+use crate::support::{Service, organization, request, token};
 
 const SECRET: &str = "/api/v1/app/acme/endpoint/hook/secret";
 const ROTATE: &str = "/api/v1/app/acme/endpoint/hook/secret/rotate";
@@ -51,6 +51,25 @@ async fn a_rotated_secret_is_another_or_the_one_that_is_given() {
     assert_eq!(service.post(ROTATE, &json!({"key": KEY, "gracePeriodSeconds": 0})).await.status, 204);
     assert_eq!(key(&service).await, KEY);
     assert_eq!(service.post(ROTATE, &json!({"key": null, "gracePeriodSeconds": null})).await.status, 204);
+}
+
+/// Their second version reads an answer here, and fails on none; their first passes it over.
+#[tokio::test]
+async fn client_libraries_that_read_the_new_secret_get_it() {
+    let service = service_with_endpoint().await;
+    for (agent, status) in [
+        ("svix-libs/2.9.1/python python/3.11.7 Linux/x86_64", 200),
+        ("svix-libs/1.99.1/javascript", 204),
+        ("svix-libs/two", 204),
+        ("curl/8.0", 204),
+    ] {
+        let request = request(&token(&organization(1)), Method::POST, ROTATE).header("user-agent", agent);
+        let answer = service.send(request.body("{}".into()).unwrap()).await;
+        assert_eq!(answer.status, status, "{agent}");
+        if status == 200 {
+            assert_eq!(answer.json()["key"], key(&service).await.as_str());
+        }
+    }
 }
 
 #[tokio::test]

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::EntryKey;
 use tidings_domain::idempotency::{self, Fingerprint};
-use tidings_domain::ids::MessageId;
+use tidings_domain::ids::{ApplicationId, MessageId, OrganizationId};
 use tidings_domain::message::{EVENT_ID_RETENTION, Message};
+use tidings_domain::names::EventId;
 
 use super::{MessageAccepted, MessageKey, NewMessage, owed_entry};
 use crate::agenda::Starts;
@@ -267,6 +268,25 @@ impl Store {
         let expunge = expunge.map(|until| entry(until, message.expunge_work()));
         let entries: Vec<_> = fan_out.into_iter().chain(expunge).collect();
         self.put_entries(&entries, Starts::WhenDue).await
+    }
+}
+
+impl Store {
+    /// The message that was sent under an `eventId`, as long as that is remembered. One consistent read.
+    pub async fn message_with_event_id(
+        &self,
+        organization: OrganizationId,
+        application: ApplicationId,
+        event_id: &EventId,
+        now: Timestamp,
+    ) -> Result<Option<MessageId>, StoreError> {
+        let key = keys::event_id(organization, application, event_id).attributes();
+        let answer =
+            self.client.get_item().table_name(&*self.table).set_key(Some(key)).consistent_read(true).send().await?;
+        let Some(stored) = answer.item else { return Ok(None) };
+        let holder: ReservationItem =
+            serde_dynamo::from_item(stored).map_err(|error| DecodeError::new("of a reservation", error))?;
+        Ok((holder.expires_at > now.as_secs()).then_some(holder.message))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What requests to an endpoint are signed with.
 
 use axum::extract::State;
+use http::HeaderMap;
+use http::header::USER_AGENT;
 use serde::Serialize;
 use serde_json::Value;
 use tidings_domain::endpoint::{Endpoint, Sealed};
@@ -122,6 +124,7 @@ pub async fn get(
     ),
     request_body = EndpointSecretRotateIn,
     responses(
+        (status = 200, body = EndpointSecretOut, description = "Rotated: to client libraries that read the new secret"),
         (status = 204, description = "Rotated"),
         (status = 400, description = "Ten old secrets are still good")
     ),
@@ -131,6 +134,7 @@ pub async fn rotate(
     caller: Caller<AnyScope>,
     Path((application, endpoint)): Path<(Reference<ApplicationId>, Reference<EndpointId>)>,
     _key: Idempotency,
+    headers: HeaderMap,
     Json { value: EndpointSecretRotateIn { key, grace_period_seconds: grace }, .. }: Json<EndpointSecretRotateIn>,
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
@@ -143,8 +147,17 @@ pub async fn rotate(
             .map_err(|TooManyOldKeys| ApiError::limit_reached(TOO_MANY))?;
         let sealed = seal(&state.vault, &before, &keys);
         if change(&state, &application, before, |endpoint| endpoint.keys = sealed).await?.is_some() {
-            return Ok(no_content());
+            let shown = EndpointSecretOut { key: keys.current().reveal() };
+            return if reads_the_new_secret(&headers) { ok(&shown) } else { Ok(no_content()) };
         }
     }
     Err(contended())
+}
+
+/// The client libraries of the `svix` family fail on a 204 here from their second version on, and say who they are:
+/// `svix-libs/2.9.1/python`.
+fn reads_the_new_secret(headers: &HeaderMap) -> bool {
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let major = agent.strip_prefix("svix-libs/").and_then(|rest| rest.split('.').next());
+    major.and_then(|major| major.parse::<u32>().ok()).is_some_and(|major| major >= 2)
 }
