@@ -25,7 +25,7 @@ use crate::banner::{Banner, Data};
 use crate::data::{Identity, passing_identity};
 use crate::engine::{Place, Table};
 use crate::router::{Parts, router};
-use crate::stop::{Gate, asked};
+use crate::stop::{Gate, Requests};
 use crate::token::token;
 use crate::work::{SWEEP, feed_options, follow_changes, follow_schedule};
 
@@ -70,9 +70,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 
     let service = Service::start(&settings, &identity, table, &url)?;
+    // Before the banner: whoever has read it may ask to stop.
+    let requests = Requests::listen()?;
     show_banner(&settings, &identity, &place, &url)?;
     info!(url, "listening");
-    service.run(listener).await
+    service.run(listener, requests).await
 }
 
 /// A running service.
@@ -125,7 +127,7 @@ impl Service {
     }
 
     /// Serves until somebody asks to stop, then finishes what was started.
-    async fn run(self, listener: TcpListener) -> anyhow::Result<()> {
+    async fn run(self, listener: TcpListener, mut requests: Requests) -> anyhow::Result<()> {
         let Self { router, engine, gate, background } = self;
         let (stop, mut stopped) = tokio::sync::watch::channel(());
         let server: JoinHandle<std::io::Result<()>> = tokio::spawn(async move {
@@ -133,12 +135,12 @@ impl Service {
                 .with_graceful_shutdown(async move { ignore(stopped.changed().await, "the service has ended") })
                 .await
         });
-        asked().await?;
+        requests.asked().await;
         info!("stopping: finishing what was started; a second signal ends at once");
         ignore(stop.send(()), "the server has ended by itself");
         tokio::select! {
             () = finish(server, &gate, engine) => {}
-            again = asked() => { again?; warn!("ended at once; what was on its way is done after the next start"); }
+            () = requests.asked() => warn!("ended at once; what was on its way is done after the next start"),
         }
         drop(background);
         Ok(())
