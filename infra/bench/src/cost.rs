@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use tidings_harness::events::{HttpAnswer, HttpRequest};
-use tidings_harness::{Environment, Plan, Receiver, Table};
+use tidings_harness::{Changes, Environment, Plan, Receiver, Table};
 
 use crate::outbound::message;
 use crate::report::{Grid, section};
@@ -96,7 +96,9 @@ fn dollars(intake_us: f64, processor_us: f64, batch: usize) -> anyhow::Result<f6
 }
 
 struct Bench {
-    table: Table,
+    /// The functions write into it.
+    _table: Table,
+    changes: Changes,
     intake: Environment,
     processor: Environment,
     receiver: Receiver,
@@ -106,6 +108,7 @@ struct Bench {
 impl Bench {
     async fn start(options: &Options) -> anyhow::Result<Self> {
         let table = Table::start().await;
+        let changes = table.changes();
         let receiver = Receiver::start(Plan::status(200)).await;
         let token = token()?;
         let start = async |name| {
@@ -127,7 +130,7 @@ impl Bench {
         let id = application.get("id").and_then(Value::as_str).context("an application has an id")?;
         made(&format!("/api/v1/app/{id}/endpoint"), json!({"url": receiver.url()})).await?;
         let post = post(&format!("/api/v1/app/{id}/msg"), message()).http_api();
-        Ok(Self { table, intake, processor, receiver, post })
+        Ok(Self { changes, _table: table, intake, processor, receiver, post })
     }
 
     /// Microseconds of CPU for each message.
@@ -143,11 +146,10 @@ impl Bench {
     /// The same for delivering what was accepted.
     async fn deliver(&self, count: usize, batch: usize) -> anyhow::Result<f64> {
         let pid = self.processor.pid().context("the process runs")?;
-        let changes = self.table.changes();
         let (expected, limit) = (self.receiver.count() + count, Instant::now() + Duration::from_secs(120));
         let before = process_time::cpu(pid)?;
         for _ in 0..count / batch {
-            self.processor.invoke(&changes.event(batch).await).await?;
+            self.processor.invoke(&self.changes.event(batch).await).await?;
             anyhow::ensure!(Instant::now() < limit, "the deliveries took too long");
         }
         let cpu = process_time::cpu(pid)?.saturating_sub(before);
