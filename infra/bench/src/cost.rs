@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use tidings_harness::events::{HttpAnswer, HttpRequest};
+use tidings_harness::events::{HttpAnswer, HttpRequest, stream};
 use tidings_harness::{Changes, Environment, Plan, Receiver, Table};
 
 use crate::outbound::message;
@@ -147,9 +147,10 @@ impl Bench {
     async fn deliver(&self, count: usize, batch: usize) -> anyhow::Result<f64> {
         let pid = self.processor.pid().context("the process runs")?;
         let (expected, limit) = (self.receiver.count() + count, Instant::now() + Duration::from_secs(120));
+        let changes = self.changes.take(count).await;
         let before = process_time::cpu(pid)?;
-        for _ in 0..count / batch {
-            self.processor.invoke(&self.changes.event(batch).await).await?;
+        for batch in changes.chunks(batch) {
+            self.processor.invoke(&stream(batch)).await?;
             anyhow::ensure!(Instant::now() < limit, "the deliveries took too long");
         }
         let cpu = process_time::cpu(pid)?.saturating_sub(before);
