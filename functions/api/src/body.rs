@@ -2,20 +2,8 @@
 
 use std::num::NonZeroU16;
 
-use tidings_domain::names::Uid;
 use tidings_domain::patch::Patch;
-use tidings_http::{ApiError, Fault, FaultKind, Object, Whole};
-
-/// The uid of what is made under a path: the path's. A body that asks for another one contradicts it.
-pub(crate) fn uid_of_path(uid: &Patch<Uid>, path: &Uid) -> Result<Uid, ApiError> {
-    match uid {
-        Patch::Value(uid) if uid != path => {
-            let fault = Fault::new(FaultKind::Value, "must be the uid in the path, or be left out").within("uid");
-            Err(ApiError::invalid_body(vec![fault]))
-        }
-        Patch::Absent | Patch::Null | Patch::Value(_) => Ok(path.clone()),
-    }
-}
+use tidings_http::{Object, Whole};
 
 /// Puts a value, if there is one, in the place of another.
 pub(crate) fn set<T>(value: Option<T>, property: &mut T) {

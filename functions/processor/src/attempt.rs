@@ -13,9 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidings_domain::Timestamp;
-use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_domain::attempt::{Attempt, AttemptStatus};
-use tidings_domain::delivery::{Delivery, Trigger};
+use tidings_domain::delivery::{Delivery, Origin, Trigger};
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::ids::AttemptId;
 use tidings_domain::message::Message;
@@ -66,12 +65,6 @@ pub(crate) fn full_patience(context: &Context, endpoint: &Endpoint) -> Duration 
 /// The delays between the attempts at an endpoint.
 pub(crate) fn schedule<'a>(context: &'a Context, endpoint: &'a Endpoint) -> &'a RetrySchedule {
     endpoint.retry_schedule.as_ref().unwrap_or(&context.options.retry_schedule)
-}
-
-/// The entry of a delivery whose next try is due then.
-pub(crate) fn entry(delivery: &Delivery, due: Timestamp, tries: u32, note: Option<String>) -> Entry {
-    let destination = Some(delivery.endpoint.to_string());
-    Entry { key: EntryKey { due, work: delivery.work() }, tries, destination, note }
 }
 
 impl Order<'_> {
@@ -156,8 +149,8 @@ async fn write(
 ) -> Result<Done, StoreError> {
     let Order { endpoint, claim, .. } = *order;
     let store = &context.options.store;
-    let note = claim.and_then(|claim| claim.entry.note.clone());
-    let next = due.map(|due| entry(&attempt.delivery, due, order.number.max(1), note));
+    let origin = claim.map_or(Origin::Schedule, |claim| Origin::of(&claim.entry));
+    let next = due.map(|due| attempt.delivery.entry(due, order.number.max(1), origin));
     let told = if disables { None } else { told(context, order, attempt, now).await };
     let told = told.as_ref().map(|message| NewMessage { message, due: now + context.options.grace });
     let finished = if next.is_none() && told.is_none() && (claim.is_none() || attempt.status == AttemptStatus::Success)

@@ -8,7 +8,7 @@
 use tidings_domain::Timestamp;
 use tidings_domain::application::Application;
 use tidings_domain::attempt::{Attempt, AttemptStatus};
-use tidings_domain::delivery::{Delivery, Trigger};
+use tidings_domain::delivery::{Delivery, Origin, Trigger};
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::message::Message;
 use tidings_domain::names::Reference;
@@ -20,10 +20,6 @@ use crate::Context;
 use crate::attempt::{self, FAST_PATIENCE, Order};
 use crate::throttle::held_up;
 use crate::work::{Done, OVERHEAD, Task};
-
-mod origin;
-
-pub(crate) use self::origin::Origin;
 
 /// Tries beyond the schedule's that may be started when others never ended, before the delivery is given up.
 const UNENDED: usize = 3;
@@ -132,7 +128,7 @@ async fn end(context: &Context, claim: &Claim, newest: Option<Attempt>, why: &st
 /// It is not its turn, or somebody else's. This was no try.
 async fn wait_until(context: &Context, claim: &Claim, delivery: &Delivery, at: Timestamp) -> Result<Done, StoreError> {
     let Claim { entry, until: _ } = claim;
-    let next = attempt::entry(delivery, at, entry.tries.saturating_sub(1), entry.note.clone());
+    let next = delivery.entry(at, entry.tries.saturating_sub(1), Origin::of(entry));
     match context.options.store.postpone(claim, &next).await? {
         Finished::Written => Ok(Done::Postponed),
         Finished::Lost => Ok(Done::Lost),

@@ -17,10 +17,9 @@ use std::time::Duration;
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_lambda_events::streams::DynamoDbEventResponse;
 use futures::StreamExt as _;
-use serde_dynamo::{AttributeValue, Item};
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, EntryKey};
-use tidings_store::agenda::{Claim, owed};
+use tidings_store::agenda::{self, Claim, owed};
 use tidings_telemetry::{chain, ignore};
 use tracing::{Instrument as _, error, info_span, warn};
 
@@ -142,8 +141,16 @@ async fn one(context: &Context, owed: Owed, deadline: Timestamp) -> Option<Strin
     let longest = work::longest_try(key.work.kind, patience);
     let deadline = end.min(now + longest);
     let image = record.change.new_image;
+    let entry = match agenda::from_image(key, &image) {
+        // This try counts.
+        Ok(entry) => Entry { tries: entry.tries + 1, ..entry },
+        Err(error) => {
+            error!(error = chain(&error), "an entry of the stream cannot be read");
+            return Some(number);
+        }
+    };
     let task = Task {
-        claim: Claim { until: key.due, entry: entry(key, &image) },
+        claim: Claim { until: entry.key.due, entry },
         image: (!may_be_begun).then_some(image),
         only_if_healthy: true,
         patience,
@@ -163,21 +170,6 @@ async fn one(context: &Context, owed: Owed, deadline: Timestamp) -> Option<Strin
             Some(number)
         }
     }
-}
-
-/// The entry as it stands on the agenda, with this try counted. Where the stream brought the entry itself, what it says
-/// goes along; a record's own entry is always new.
-fn entry(key: EntryKey, image: &Item) -> Entry {
-    let is_entry = image.get("entity") == Some(&AttributeValue::S("agenda".to_owned()));
-    let tries = match image.get("tries") {
-        Some(AttributeValue::N(tries)) if is_entry => tries.parse().unwrap_or_default(),
-        _ => 0,
-    };
-    let note = match image.get("note") {
-        Some(AttributeValue::S(note)) if is_entry => Some(note.clone()),
-        _ => None,
-    };
-    Entry { key, tries: tries + 1_u32, destination: None, note }
 }
 
 fn sequence_number(record: &EventRecord) -> String {

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures::future::{join, join_all};
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::Entry;
-use tidings_domain::delivery::Trigger;
+use tidings_domain::delivery::{Origin, Trigger};
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::ids::EndpointId;
 use tidings_domain::message::{Message, parse_record};
@@ -143,7 +143,7 @@ impl FanOut<'_> {
     }
 
     fn entry(&self, endpoint: &Endpoint, due: Timestamp) -> Entry {
-        attempt::entry(&delivery_of(self.message, endpoint), due, 0, None)
+        delivery_of(self.message, endpoint).entry(due, 0, Origin::Schedule)
     }
 
     /// Attempts one endpoint. What is left of it is handed over.

@@ -10,7 +10,7 @@ use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_domain::attempt::Attempt;
 use tidings_domain::background_task::{BackgroundTask, BackgroundTaskStatus, parse_record};
-use tidings_domain::delivery::DeliveryStatus;
+use tidings_domain::delivery::{DeliveryStatus, Origin};
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::message::Message;
 use tidings_domain::names::Reference;
@@ -19,8 +19,7 @@ use tidings_store::{DecodeError, StoreError};
 use tracing::{info, warn};
 
 use crate::Context;
-use crate::attempt::{self, delivery_of};
-use crate::delivery::Origin;
+use crate::attempt::delivery_of;
 use crate::work::{Done, Task};
 
 /// Messages looked at between two notes of the progress.
@@ -115,7 +114,7 @@ async fn delivery(
         return Ok(None);
     }
     let origin = newest.as_ref().map_or(Origin::Schedule, |Attempt { id, .. }| Origin::Again(*id));
-    Ok(Some(attempt::entry(&delivery, due, 0, origin.note())))
+    Ok(Some(delivery.entry(due, 0, origin)))
 }
 
 async fn end(

@@ -1,9 +1,13 @@
 //! Deliveries: a message on its way to one endpoint. There is no record of a delivery but its attempts; the newest one says
 //! what happens next.
 
+mod origin;
+
 use serde::{Deserialize, Serialize};
 
-use crate::agenda::{Kind, RecordName, Work};
+pub use self::origin::Origin;
+use crate::Timestamp;
+use crate::agenda::{Entry, EntryKey, Kind, RecordName, Work};
 use crate::application::{ids, work};
 use crate::attempt::{Attempt, AttemptStatus};
 use crate::ids::{ApplicationId, EndpointId, MessageId, OrganizationId};
@@ -64,6 +68,13 @@ impl Delivery {
         work(Kind::Delivery, &ids.each_ref().map(String::as_str))
     }
 
+    /// Its entry on the agenda, with so many tries behind it. Its destination is the endpoint: of two endpoints on one
+    /// host, one may hang while the other answers.
+    pub fn entry(&self, due: Timestamp, tries: u32, origin: Origin) -> Entry {
+        let destination = Some(self.endpoint.to_string());
+        Entry { key: EntryKey { due, work: self.work() }, tries, destination, note: origin.note() }
+    }
+
     /// The other way.
     pub fn parse(record: &RecordName) -> Option<Self> {
         let [organization, application, endpoint, message] = ids(record)?;
@@ -79,7 +90,6 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Timestamp;
 
     #[test]
     fn the_record_of_a_delivery_round_trips() {

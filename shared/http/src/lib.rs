@@ -7,6 +7,7 @@
 
 mod answer;
 mod app;
+mod application;
 mod caller;
 pub mod credential;
 mod error;
@@ -22,6 +23,7 @@ mod store;
 
 pub use answer::{Reply, accepted, created, no_content, ok};
 pub use app::{RequestId, finish};
+pub use application::{ApplicationIn, uid_of_path};
 pub use caller::{Admin, AnyScope, Caller, Organization, Permission};
 pub use credential::{Credentials, LookupFailed};
 pub use error::{ApiError, ErrorCode};

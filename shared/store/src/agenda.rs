@@ -237,6 +237,20 @@ pub fn owed(image: &serde_dynamo::Item) -> Result<Option<EntryKey>, DecodeError>
     Ok(Some(EntryKey { due: Timestamp::from_millis(due), work }))
 }
 
+/// The entry that an image of the table's stream shows, which stands at this key: the image's own, if it is an entry's;
+/// a record's entry is new when the record's image comes.
+pub fn from_image(key: EntryKey, image: &serde_dynamo::Item) -> Result<Entry, DecodeError> {
+    use serde_dynamo::AttributeValue as Value;
+
+    if image.get("entity") != Some(&Value::S("agenda".to_owned())) {
+        return Ok(Entry { key, tries: 0, destination: None, note: None });
+    }
+    let stored =
+        serde_dynamo::from_item(image.clone()).map_err(|error| DecodeError::new("of an entry's image", error))?;
+    let EntryItem { pk: _, sk: _, entity: _, v: _, tries, destination, note } = stored;
+    Ok(Entry { key, tries, destination, note })
+}
+
 /// The attributes that make an image owe its work to the fast lane.
 pub(crate) fn owing(entry: &Entry) -> [(String, AttributeValue); 2] {
     [

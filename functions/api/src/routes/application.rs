@@ -7,12 +7,12 @@ use tidings_domain::application::Application;
 use tidings_domain::ids::ApplicationId;
 use tidings_domain::names::Reference;
 use tidings_http::{
-    AnyScope, ApiError, Caller, FromQuery, Idempotency, Json, ListResponse, OrderedListQuery, Organization, Path,
-    Query, QueryString, Reply, created, no_content, ok,
+    AnyScope, ApiError, ApplicationIn, Caller, FromQuery, Idempotency, Json, ListResponse, OrderedListQuery,
+    Organization, Path, Query, QueryString, Reply, created, no_content, ok,
 };
 use tidings_store::{Created, Replaced};
 
-pub use self::body::{ApplicationIn, ApplicationOut, ApplicationPatch};
+pub use self::body::{ApplicationOut, ApplicationPatch};
 use crate::change::{TRIES, contended, later_than};
 use crate::reach;
 use crate::repetition::kept;
@@ -161,7 +161,10 @@ pub async fn update(
             }
             continue;
         }
-        let application = request.named(&reference)?.make(caller.organization, state.clock.now());
+        // An id names what is there or nothing; a uid is the new one's own.
+        let Reference::Uid(uid) = &reference else { return Err(ApiError::not_found()) };
+        let request = request.named(uid).map_err(|fault| ApiError::invalid_body(vec![fault]))?;
+        let application = request.make(caller.organization, state.clock.now());
         match state.store.create_application(&application, None).await? {
             Created::Written => return created(location(&application), &ApplicationOut::from(application)),
             // Somebody else was first: then there is something to replace.

@@ -14,15 +14,15 @@ use tidings_domain::ids::{ApplicationId, OrganizationId};
 use tidings_domain::names::{FeatureFlag, Reference};
 use tidings_http::credential::{MintOptions, mint};
 use tidings_http::{
-    AnyScope, ApiError, Caller, Fault, FromJson, Idempotency, Json, Object, Organization, Path, Reply, Set, Whole,
-    no_content, ok,
+    AnyScope, ApiError, ApplicationIn, Caller, Fault, FromJson, Idempotency, Json, Object, Organization, Path, Reply,
+    Set, Whole, no_content, ok,
 };
 use tidings_store::Created;
 use utoipa::ToSchema;
 
 use crate::change::{TRIES, contended};
 use crate::reach;
-use crate::routes::application::{ApplicationIn, change};
+use crate::routes::application::change;
 
 /// For how long a token is good unless somebody says otherwise, which is also the longest: 28 days.
 const GOOD_FOR_SECONDS: u64 = 28 * 24 * 3600;
@@ -96,7 +96,9 @@ async fn find_or_make(
             return Ok(there);
         }
         let request = request.cloned().ok_or_else(ApiError::not_found)?;
-        let application = request.named(reference)?.make(organization, state.clock.now());
+        let Reference::Uid(uid) = reference else { return Err(ApiError::not_found()) };
+        let contradicts = |fault: Fault| ApiError::invalid_body(vec![fault.within("application")]);
+        let application = request.named(uid).map_err(contradicts)?.make(organization, state.clock.now());
         match state.store.create_application(&application, None).await? {
             Created::Written => return Ok(application),
             // Somebody else was first: then it is there.

@@ -7,9 +7,9 @@ use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tidings_domain::Timestamp;
-use tidings_domain::agenda::{Entry, EntryKey};
+use tidings_domain::agenda::Entry;
 use tidings_domain::attempt::Attempt;
-use tidings_domain::delivery::{Delivery, DeliveryStatus};
+use tidings_domain::delivery::{Delivery, DeliveryStatus, Origin};
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::ids::{ApplicationId, AttemptId, EndpointId, MessageId};
 use tidings_domain::message::Message;
@@ -29,9 +29,6 @@ use crate::reach::{self, MessageRef};
 use crate::repetition;
 use crate::routes::message::payload_bytes;
 use crate::status::{self, MessageStatus, MessageStatusText};
-
-/// What an agenda entry says of a delivery that somebody asked for.
-const MANUAL: &str = "manual";
 
 /// How many messages are read at once.
 const CONCURRENCY: usize = 16;
@@ -243,11 +240,5 @@ pub async fn resend(
 /// What is owed when somebody asks for a delivery.
 pub(crate) fn manual(endpoint: &Endpoint, message: MessageId, due: Timestamp) -> Entry {
     let Endpoint { organization, application, id, .. } = *endpoint;
-    let delivery = Delivery { organization, application, endpoint: id, message };
-    Entry {
-        key: EntryKey { due, work: delivery.work() },
-        tries: 0,
-        destination: Some(endpoint.url.origin()),
-        note: Some(MANUAL.to_owned()),
-    }
+    Delivery { organization, application, endpoint: id, message }.entry(due, 0, Origin::Manual)
 }

@@ -20,7 +20,7 @@ use tidings_domain::patch::Patch;
 use tidings_domain::signature::EndpointKeys;
 use tidings_http::{
     AnyScope, ApiError, Caller, Idempotency, Json, ListResponse, OrderedListQuery, Path, Query, Reply, created,
-    no_content, ok,
+    no_content, ok, uid_of_path,
 };
 use tidings_runtime::random;
 use tidings_store::Created;
@@ -28,7 +28,6 @@ use tidings_store::Created;
 pub use self::body::{EndpointIn, EndpointPatch, EndpointUpdate};
 use self::change::{change, tell, uid_taken};
 pub use self::out::EndpointOut;
-use crate::body::uid_of_path;
 use crate::change::{TRIES, contended};
 use crate::reach;
 use crate::repetition::kept;
@@ -181,7 +180,8 @@ pub async fn update(
         }
         // An id names what is there or nothing; a uid is the new one's own.
         let Reference::Uid(uid) = &reference else { return Err(ApiError::not_found()) };
-        settings.uid = Patch::Value(uid_of_path(&settings.uid, uid)?);
+        let uid = uid_of_path(&settings.uid, uid).map_err(|fault| ApiError::invalid_body(vec![fault]))?;
+        settings.uid = Patch::Value(uid);
         let request = EndpointIn { settings, secret: None, headers: None };
         let endpoint = make(&state, &application, request, state.clock.now());
         match write(&state, &application, &endpoint, None).await? {

@@ -131,7 +131,7 @@ async fn a_resend_puts_one_manual_delivery_on_the_agenda_at_once() {
     let owed = acme.owed(&delivery.work()).await;
     let [entry] = &owed[..] else { panic!("{owed:?}") };
     assert_eq!((entry.key.due, entry.tries, entry.note.as_deref()), (NOW + GRACE, 0, Some("manual")));
-    assert_eq!(entry.destination.as_deref(), Some("https://example.com"));
+    assert_eq!(entry.destination, Some(acme.endpoint.id.to_string()), "where the processor keeps its health");
     // Asked twice, it is sent twice.
     assert_eq!(acme.service.ask(Method::POST, &path).await.status, 202);
     assert_eq!(acme.owed(&delivery.work()).await.len(), 2);

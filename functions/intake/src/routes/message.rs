@@ -14,13 +14,14 @@ use tidings_domain::ids::{ApplicationId, MessageId, OrganizationId};
 use tidings_domain::message::{MAX_PAYLOAD_BYTES, Message};
 use tidings_domain::names::Reference;
 use tidings_http::{
-    ApiError, Caller, Content, Idempotency, JsonAround, MessageOut, Organization, Path, Query, Reply, accepted,
+    ApiError, ApplicationIn, Caller, Content, Fault, Idempotency, JsonAround, MessageOut, Organization, Path, Query,
+    Reply, accepted,
 };
 use tidings_runtime::random;
 use tidings_store::Created;
 use tidings_store::message::{MessageAccepted, MessageKey, NewMessage};
 
-pub use self::body::{ApplicationIn, MessageIn};
+pub use self::body::MessageIn;
 use crate::schemas::Schemas;
 
 /// Largest body: the payload, and what is said about it.
@@ -109,7 +110,10 @@ async fn owner(
         return Ok(Owner::Known(known));
     }
     match (new, reference) {
-        (Some(new), Reference::Uid(uid)) => new.make(organization, uid, now).map(Owner::New),
+        (Some(new), Reference::Uid(uid)) => {
+            let contradicts = |fault: Fault| ApiError::invalid_body(vec![fault.within("application")]);
+            Ok(Owner::New(new.named(uid).map_err(contradicts)?.make(organization, now)))
+        }
         // An id is not the caller's to choose.
         (Some(_), Reference::Id(_)) | (None, _) => Err(ApiError::not_found()),
     }

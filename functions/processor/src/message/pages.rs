@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, EntryKey};
+use tidings_domain::delivery::Origin;
 use tidings_domain::ids::EndpointId;
 use tidings_domain::message::Message;
 use tidings_domain::page::{Order, PageLimit, Position};
@@ -13,7 +14,7 @@ use tidings_store::StoreError;
 use tidings_store::agenda::{Claim, Finished, Starts};
 
 use crate::Context;
-use crate::attempt::{self, delivery_of};
+use crate::attempt::delivery_of;
 use crate::work::{Done, Task};
 
 /// Endpoints read at once.
@@ -41,7 +42,7 @@ pub(super) async fn run(context: &Context, task: Task, message: &Message, due: T
             let wanting =
                 page.data.iter().filter(|endpoint| endpoint.wants(message) && endpoint.is_older_than(message));
             let entries: Vec<_> =
-                wanting.map(|endpoint| attempt::entry(&delivery_of(message, endpoint), due, 0, None)).collect();
+                wanting.map(|endpoint| delivery_of(message, endpoint).entry(due, 0, Origin::Schedule)).collect();
             if !entries.is_empty() {
                 store.put_entries(&entries, starts).await?;
             }

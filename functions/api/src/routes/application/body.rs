@@ -6,36 +6,17 @@ use serde::Serialize;
 use serde_json::Value;
 use tidings_domain::Timestamp;
 use tidings_domain::application::Application;
-use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_domain::ids::ApplicationId;
 use tidings_domain::metadata::Metadata;
-use tidings_domain::names::{Reference, Uid};
+use tidings_domain::names::Uid;
 use tidings_domain::patch::Patch;
-use tidings_http::{ApiError, Fault, FromJson, Object, Text};
-use tidings_runtime::random;
+use tidings_http::{Fault, FromJson, Object, Text};
 use utoipa::ToSchema;
 
-use crate::body::{set, throttle_rate_patch, uid_of_path};
+use crate::body::{set, throttle_rate_patch};
 
 /// An application's name.
 type Name = Text<1, 1024>;
-
-/// An application as it is to be.
-#[derive(Debug, Clone, ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct ApplicationIn {
-    /// For people.
-    #[schema(min_length = 1, max_length = 1024)]
-    name: String,
-    /// The caller's own name for it, unique in the organization. It serves wherever the id does.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = r"^[a-zA-Z0-9\-_.]+$")]
-    uid: Patch<Uid>,
-    /// Most attempts a second, over all of its endpoints. `rateLimit` is its older name.
-    #[schema(value_type = Option<u16>, minimum = 1)]
-    throttle_rate: Option<NonZeroU16>,
-    /// Texts that the caller keeps here.
-    #[schema(value_type = std::collections::BTreeMap<String, String>, required = false)]
-    metadata: Metadata,
-}
 
 /// A change of an application: what is left out stays.
 #[derive(Debug, Clone, ToSchema)]
@@ -85,18 +66,6 @@ pub struct ApplicationOut {
     updated_at: Timestamp,
 }
 
-impl FromJson for ApplicationIn {
-    fn from_json(value: Value) -> Result<Self, Vec<Fault>> {
-        let mut object = Object::from_json(value)?;
-        object.alias("throttleRate", "rateLimit");
-        let name = object.required::<Name>("name");
-        let uid = object.patch("uid");
-        let throttle_rate = object.nullable("throttleRate");
-        let metadata = object.optional("metadata").unwrap_or_default();
-        object.finish(|| Some(Self { name: name?.0, uid, throttle_rate, metadata }))
-    }
-}
-
 impl FromJson for ApplicationPatch {
     fn from_json(value: Value) -> Result<Self, Vec<Fault>> {
         let mut object = Object::from_json(value)?;
@@ -106,48 +75,6 @@ impl FromJson for ApplicationPatch {
         let throttle_rate = throttle_rate_patch(&mut object);
         let metadata = object.patch_required("metadata");
         object.finish(|| Some(Self { name, uid, throttle_rate, metadata }))
-    }
-}
-
-impl ApplicationIn {
-    /// The caller's own name for it, if it is given one.
-    pub(super) fn uid(&self) -> Option<&Uid> {
-        match &self.uid {
-            Patch::Value(uid) => Some(uid),
-            Patch::Absent | Patch::Null => None,
-        }
-    }
-
-    /// A new application, made now.
-    pub(crate) fn make(self, organization: OrganizationId, now: Timestamp) -> Application {
-        let Self { name, uid, throttle_rate, metadata } = self;
-        Application {
-            id: ApplicationId::new(now, random::bytes()),
-            organization,
-            uid: uid.or(None),
-            name,
-            throttle_rate,
-            metadata,
-            tokens_valid_after: None,
-            created_at: now,
-            updated_at: now,
-        }
-    }
-
-    /// As the application that a path names. An id names what is there or nothing; a uid is the new one's own.
-    pub(crate) fn named(mut self, reference: &Reference<ApplicationId>) -> Result<Self, ApiError> {
-        let Reference::Uid(uid) = reference else { return Err(ApiError::not_found()) };
-        self.uid = Patch::Value(uid_of_path(&self.uid, uid)?);
-        Ok(self)
-    }
-
-    /// In the place of what is there. A uid that is left out stays: whoever names an application by it would lose it.
-    pub(super) fn replace(self, application: &mut Application) {
-        let Self { name, uid, throttle_rate, metadata } = self;
-        uid.apply(&mut application.uid);
-        application.name = name;
-        application.throttle_rate = throttle_rate;
-        application.metadata = metadata;
     }
 }
 

@@ -1,18 +1,12 @@
 //! What a request for a message says.
 
-use std::num::NonZeroU16;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use serde_json::Value;
-use tidings_domain::Timestamp;
-use tidings_domain::application::Application;
-use tidings_domain::ids::{ApplicationId, OrganizationId};
 use tidings_domain::message::{MAX_CHANNELS, MAX_TAGS, PAYLOAD_RETENTION_DAYS, RETENTION};
-use tidings_domain::metadata::Metadata;
-use tidings_domain::names::{Channel, EventId, EventTypeName, Tag, Uid};
-use tidings_http::{ApiError, Fault, FaultKind, FromJson, FromJsonAround, Object, RawMember, Set, Text, Whole};
-use tidings_runtime::random;
+use tidings_domain::names::{Channel, EventId, EventTypeName, Tag};
+use tidings_http::{ApplicationIn, Fault, FromJsonAround, Object, RawMember, Set, Whole};
 use utoipa::ToSchema;
 
 /// What peers can do and this service cannot: refused, so that nobody believes that it was done.
@@ -44,24 +38,6 @@ pub struct MessageIn {
     pub(super) payload_retention: Duration,
     /// The application to make if nobody has the uid in the path.
     pub(super) application: Option<ApplicationIn>,
-}
-
-/// An application as it is to be.
-#[derive(Debug, ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct ApplicationIn {
-    /// For people.
-    #[schema(min_length = 1, max_length = 1024)]
-    name: String,
-    /// The uid in the path, or left out.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = r"^[a-zA-Z0-9\-_.]+$")]
-    uid: Option<Uid>,
-    /// Most attempts a second, over all of its endpoints. `rateLimit` is its older name.
-    #[schema(value_type = Option<u16>, minimum = 1)]
-    throttle_rate: Option<NonZeroU16>,
-    /// Texts that the caller keeps here.
-    #[schema(value_type = std::collections::BTreeMap<String, String>, required = false)]
-    metadata: Metadata,
 }
 
 impl FromJsonAround for MessageIn {
@@ -107,43 +83,4 @@ fn retention(rest: &mut Object) -> Duration {
     }
     let hours = days.or(hours).and_then(|hours| u32::try_from(hours).ok());
     hours.map_or(RETENTION, |hours| HOUR * hours)
-}
-
-impl FromJson for ApplicationIn {
-    fn from_json(value: Value) -> Result<Self, Vec<Fault>> {
-        let mut object = Object::from_json(value)?;
-        let name = object.required::<Text<1, 1024>>("name").map(|Text(name)| name);
-        let uid = object.nullable("uid");
-        object.alias("throttleRate", "rateLimit");
-        let throttle_rate = object.nullable("throttleRate");
-        let metadata = object.optional("metadata").unwrap_or_default();
-        object.finish(|| Some(Self { name: name?, uid, throttle_rate, metadata }))
-    }
-}
-
-impl ApplicationIn {
-    /// A new application under the uid of a path. A body that asks for another one contradicts it.
-    pub(super) fn make(
-        self,
-        organization: OrganizationId,
-        path: &Uid,
-        now: Timestamp,
-    ) -> Result<Application, ApiError> {
-        let Self { name, uid, throttle_rate, metadata } = self;
-        if uid.is_some_and(|uid| uid != *path) {
-            let fault = Fault::new(FaultKind::Value, "must be the uid in the path, or be left out");
-            return Err(ApiError::invalid_body(vec![fault.within("uid").within("application")]));
-        }
-        Ok(Application {
-            id: ApplicationId::new(now, random::bytes()),
-            organization,
-            uid: Some(path.clone()),
-            name,
-            throttle_rate,
-            metadata,
-            tokens_valid_after: None,
-            created_at: now,
-            updated_at: now,
-        })
-    }
 }

@@ -1,16 +1,16 @@
 //! Why a delivery stands on the agenda: what its entry's note says.
 
-use tidings_domain::agenda::Entry;
-use tidings_domain::attempt::Attempt;
-use tidings_domain::delivery::Trigger;
-use tidings_domain::ids::AttemptId;
+use super::Trigger;
+use crate::agenda::Entry;
+use crate::attempt::Attempt;
+use crate::ids::AttemptId;
 
 const MANUAL: &str = "manual";
 const AGAIN: &str = "again:";
 
 /// Who wants a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub enum Origin {
     /// The message, or the schedule after a failure.
     Schedule,
     /// Somebody, once: it is not tried again by itself.
@@ -21,7 +21,7 @@ pub(crate) enum Origin {
 
 impl Origin {
     /// What an entry says. A note that this version does not know is none.
-    pub(crate) fn of(entry: &Entry) -> Self {
+    pub fn of(entry: &Entry) -> Self {
         match entry.note.as_deref() {
             Some(MANUAL) => Self::Manual,
             Some(note) => note.strip_prefix(AGAIN).and_then(|id| id.parse().ok()).map_or(Self::Schedule, Self::Again),
@@ -30,7 +30,7 @@ impl Origin {
     }
 
     /// The note that says it.
-    pub(crate) fn note(self) -> Option<String> {
+    pub fn note(self) -> Option<String> {
         match self {
             Self::Schedule => None,
             Self::Manual => Some(MANUAL.to_owned()),
@@ -39,7 +39,7 @@ impl Origin {
     }
 
     /// What an attempt says about it.
-    pub(crate) fn trigger(self) -> Trigger {
+    pub fn trigger(self) -> Trigger {
         match self {
             Self::Manual => Trigger::Manual,
             Self::Schedule | Self::Again(_) => Trigger::Scheduled,
@@ -48,7 +48,7 @@ impl Origin {
 
     /// An attempt's number: its try's. One that somebody asked for stands outside the schedule, and has the number of the
     /// one before it.
-    pub(crate) fn number(self, entry: &Entry, newest: Option<&Attempt>) -> u32 {
+    pub fn number(self, entry: &Entry, newest: Option<&Attempt>) -> u32 {
         match self {
             Self::Manual => newest.map_or(0, |newest| newest.number),
             Self::Schedule | Self::Again(_) => entry.tries,
@@ -58,8 +58,8 @@ impl Origin {
 
 #[cfg(test)]
 mod tests {
-    use tidings_domain::Timestamp;
-    use tidings_domain::agenda::{EntryKey, Kind, RecordName, Work};
+    use crate::Timestamp;
+    use crate::agenda::{EntryKey, Kind, RecordName, Work};
 
     use super::*;
 
