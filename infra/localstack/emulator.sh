@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the scripts for LocalStack and MiniStack share; they source it from the root of the checkout. They set `name`
-# and `port`, `config` (an environment of samconfig.toml) and `callbacks` (who can receive them), and define
-# `start` and `stop`.
+# and `port`, `config` (an environment of samconfig.toml) and `callbacks` (who can receive them), may set `python` and
+# `live` (the check of what not every emulator has), and define `start` and `stop`.
 
 sam=$(infra/tools/install sam)
 export PATH="$sam/bin:$PATH" SAM_CLI_TELEMETRY=0
@@ -64,19 +64,21 @@ deploy() { # [Parameter=value...]
 }
 
 smoke() { # check...
-  "$sam/bin/python" infra/localstack/smoke.py --callbacks "${callbacks:?}" "$@" || {
+  "${python:-$sam/bin/python}" infra/localstack/smoke.py --callbacks "${callbacks:?}" "$@" || {
     # The functions' own words are in the test's output; these are the emulator's.
     tail -n 40 "$state/log" >&2
     return 1
   }
 }
 
-# Both lanes with a provider that fails half the time; then, with one that does not, each lane by itself.
+# Both lanes with a provider that fails half the time, and the smaller surfaces; then, with one that does not, each lane
+# by itself.
 whole_test() {
   start
   trap stop EXIT
   deploy
-  smoke answers both
+  # shellcheck disable=SC2086 # none or one
+  smoke answers both clients broker organizations generator ${live:-}
   deploy FailureProbability=0
   smoke answers stream schedule
   echo "$name: everything passed"

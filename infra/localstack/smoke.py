@@ -4,117 +4,32 @@
 
 The checks are `answers` (every route says what it should), and jobs that end with their callback and messages that
 reach their endpoint: by `both` lanes, with a provider that may fail; by the `stream` alone and by the `schedule` alone,
-with one that does not. The other lane is switched off meanwhile, as an operator would. AWS_ENDPOINT_URL and credentials
-come from the environment.
+with one that does not. The other lane is switched off meanwhile, as an operator would. `clients`, `broker`,
+`organizations` and `generator` take the smaller surfaces from a registration to a delivery, and `live` listens to one
+over the stack's WebSocket API. AWS_ENDPOINT_URL and credentials come from the environment.
 `--callbacks stack` has the stack's own mock receive the callbacks, where it cannot reach this machine.
 """
 
 import argparse
 import base64
-import contextlib
 import hmac
 import json
 import os
 import queue
-import secrets
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import boto3
+sys.dont_write_bytecode = True
 
-FUNCTIONS = ("intake", "api", "processor", "provider", "complete")
-BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+from live import live
+from stack import Failure, Stack, eventually, expect
+from surfaces import broker, clients, generator, organizations
+
 BILLS = {"gas": [22.27, 30], "internet": [15.12, 15.12]}
 # How long a job may take. By the stream: seconds. By the schedule: its next minute, and a cold start.
 STREAM_SECONDS, SCHEDULE_SECONDS, BOTH_SECONDS = 45, 150, 300
-
-
-class Failure(Exception):
-    """Something is not as it should be."""
-
-
-def expect(holds: bool, message: str) -> None:
-    if not holds:
-        raise Failure(message)
-
-
-class Stack:
-    def __init__(self, name: str):
-        self.name = name
-        stack = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-        parameters = {item["ParameterKey"]: item["ParameterValue"] for item in stack["Parameters"]}
-        self.api, self.providers = outputs["ApiUrl"], outputs["ProvidersUrl"]
-        self.grace_seconds = int(parameters["GraceSeconds"])
-        self._rule, self._mapping = outputs["ScheduleName"], outputs["StreamMappingId"]
-        secret = boto3.client("secretsmanager").get_secret_value(SecretId=outputs["JwtSecretArn"])
-        self.secret = secret["SecretString"].encode()
-        number, self.organization = int.from_bytes(secrets.token_bytes(19), "big"), ""
-        while len(self.organization) < 27:
-            number, digit = divmod(number, 62)
-            self.organization = BASE62[digit] + self.organization
-        self.organization = f"org_{self.organization}"
-        self.token = self._token()
-
-    def _token(self) -> str:
-        now = int(time.time())
-        claims = {"sub": self.organization, "iat": now, "nbf": now, "exp": now + 3600}
-        parts = [_base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
-        signature = hmac.digest(self.secret, ".".join(parts).encode(), "sha256")
-        return ".".join([*parts, _base64url(signature)])
-
-    def call(self, method: str, path: str, body=None, *, token=True, base=None):
-        """Status, headers and body of an answer; the body read as JSON where it is."""
-        # The content type matters: LocalStack takes a POST without one for a form.
-        headers = {"content-type": "application/json"}
-        if token:
-            headers["authorization"] = f"Bearer {self.token}"
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        request = urllib.request.Request((base or self.api) + path, method=method, data=data, headers=headers)
-        try:
-            answer = urllib.request.urlopen(request, timeout=40)
-        except urllib.error.HTTPError as error:
-            answer = error
-        with answer:
-            text = answer.read()
-        with contextlib.suppress(ValueError):
-            return answer.status, answer.headers, json.loads(text)
-        return answer.status, answer.headers, text.decode(errors="replace")
-
-    @contextlib.contextmanager
-    def only(self, lane: str):
-        """One lane, the other one off."""
-        try:
-            self._switch(stream=lane == "stream", schedule=lane == "schedule")
-            yield
-        finally:
-            self._switch(stream=True, schedule=True)
-
-    def _switch(self, *, stream: bool, schedule: bool) -> None:
-        events, functions = boto3.client("events"), boto3.client("lambda")
-        (events.enable_rule if schedule else events.disable_rule)(Name=self._rule)
-        mapping = functions.get_event_source_mapping(UUID=self._mapping)
-        wanted = "Enabled" if stream else "Disabled"
-        if mapping["State"] != wanted:
-            functions.update_event_source_mapping(UUID=self._mapping, Enabled=stream)
-        eventually(60, f"the stream mapping {wanted.lower()}",
-                   lambda: functions.get_event_source_mapping(UUID=self._mapping)["State"] == wanted)
-
-    def logs(self) -> str:
-        client, text = boto3.client("logs"), []
-        for function in FUNCTIONS:
-            group = f"/aws/lambda/{self.name}-{function}"
-            try:
-                events = client.filter_log_events(logGroupName=group, startTime=int(time.time() - 600) * 1000)["events"]
-            except client.exceptions.ClientError as error:
-                events = [{"timestamp": 0, "message": str(error)}]
-            events.sort(key=lambda event: event["timestamp"])
-            text += [f"--- {group}", *(event["message"].rstrip() for event in events[-40:])]
-        return "\n".join(text)
 
 
 class Receiver:
@@ -123,19 +38,25 @@ class Receiver:
     def __init__(self, stack: Stack):
         self.callbacks: dict[str, queue.Queue] = {}
         self.messages: dict[str, tuple[bytes, dict]] = {}
+        # What came to any other path.
+        self.bodies: dict[str, list[bytes]] = {}
         self._key = hmac.digest(stack.secret, f"tidings/job-callbacks/v1/{stack.organization}".encode(), "sha256")
         methods = {"do_POST": lambda request: self._take(request), "log_message": lambda *_: None}
         server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (BaseHTTPRequestHandler,), methods))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{server.server_port}/callback"
-        self.messages_url = f"http://127.0.0.1:{server.server_port}/messages"
+        self.base = f"http://127.0.0.1:{server.server_port}"
+        self.messages_url = f"{self.base}/messages"
 
     def _take(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("content-length") or 0))
-        request.send_response(204)
+        request.send_response(404 if request.path.startswith("/refused") else 204)
         request.end_headers()
         if request.path == "/messages":
             self.messages[request.headers["webhook-id"]] = (body, dict(request.headers))
+            return
+        if request.path != "/callback":
+            self.bodies.setdefault(request.path, []).append(body)
             return
         callback = json.loads(body)
         callback["signed"] = is_signed(self._key, request.headers, body)
@@ -187,6 +108,31 @@ def answers(stack: Stack, _receiver) -> None:
         (404, "GET", "/api/v1/app/nobody/endpoint", None),
         (404, "POST", "/api/v1/app/nobody/msg", {"eventType": "a", "payload": {}}),
         (404, "GET", "/api/v1/app/nobody/msg/nothing/endpoint", None),
+        (400, "POST", "/api/webhooks", {}),
+        (200, "GET", "/api/webhooks", None),
+        (404, "DELETE", "/api/webhooks?url=https://example.com/", None),
+        (400, "POST", "/api/webhooks/test", {}),
+        (404, "PUT", "/api/webhooks/test", {}),
+        (404, "GET", "/api/webhooks/test/nothing", None),
+        (200, "GET", "/api/webhooks/batches", None),
+        (400, "POST", "/api/v0/webhooks", {}),
+        (200, "GET", "/api/v0/webhooks", None),
+        (400, "GET", "/api/v0/webhooks?page_size=x", None),
+        (404, "GET", "/api/v0/webhooks/nobody", None),
+        (404, "POST", "/api/v0/trigger-event/nobody", {}),
+        (200, "GET", "/api/v0/trigger-event", None),
+        (404, "GET", "/api/v0/trigger-event/msg_" + "0" * 27, None),
+        (404, "POST", f"/api/v0/trigger-event/msg_{'0' * 27}/replay", None),
+        (200, "GET", "/api/v0/dead-letters", None),
+        (200, "GET", "/api/webhooks/status", None),
+        (200, "GET", "/api/webhooks/preconfigured-endpoints", None),
+        (200, "GET", "/api/webhooks/initialization-stats", None),
+        (200, "GET", "/api/webhooks/organizations/nobody/endpoints", None),
+        (404, "GET", "/api/webhooks/organizations/nobody/initialization-status", None),
+        (422, "POST", "/api/webhooks/organizations/nobody/send", {}),
+        (404, "GET", "/api/webhooks/organizations/nobody/send", None),
+        (422, "POST", "/api/webhooks/events", {"event": "nothing.happened", "organizationId": "nobody"}),
+        (404, "GET", "/api/webhooks/events", None),
     ):
         status, _, body = stack.call(method, path, sent)
         expect(status == expected, f"{method} {path}: {status} in place of {expected}: {body}")
@@ -286,19 +232,11 @@ def is_delivered(stack: Stack, application: str, message: str) -> bool:
     return bool(body["data"])
 
 
-def eventually(seconds: float, what: str, holds) -> None:
-    deadline = time.time() + seconds
-    while not holds():
-        expect(time.time() < deadline, f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.5)
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+CHECKS = (answers, both, stream, schedule, clients, broker, organizations, generator, live)
 
 
 def main() -> int:
-    checks = {check.__name__: check for check in (answers, both, stream, schedule)}
+    checks = {check.__name__: check for check in CHECKS}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stack", default="tidings")
     parser.add_argument("--callbacks", choices=("here", "stack"), default="here")

@@ -74,6 +74,10 @@ def secrets(template: Template):
             value = variables.get(secret)
             if value and json.dumps(value).count("{{resolve:secretsmanager:") != 2:
                 yield f"{name}: {secret} is not a dynamic reference"
+        # The stack cannot make this one: without it, it is not set.
+        value = variables.get("SVIX_AUTH_TOKEN")
+        if value and not (json.dumps(value).count("{{resolve:secretsmanager:") == 1 and "AWS::NoValue" in json.dumps(value)):
+            yield f"{name}: SVIX_AUTH_TOKEN is neither a dynamic reference nor left out"
 
 
 def permissions(template: Template):
@@ -81,11 +85,17 @@ def permissions(template: Template):
     for name, item in template.of_type("AWS::IAM::Role").items():
         if "ManagedPolicyArns" in item["Properties"]:
             yield f"{name}: managed policies grant more than is needed; write what the function does"
-        for policy in item["Properties"]["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                actions, resource = statement["Action"], statement["Resource"]
-                if resource == "*" or any("*" in action for action in actions):
-                    yield f"{name}: {actions} on {resource} is too wide"
+        for statement in _statements(item):
+            actions, resource = statement["Action"], statement["Resource"]
+            if resource == "*" or any("*" in action for action in actions):
+                yield f"{name}: {actions} on {resource} is too wide"
+
+
+def _statements(role: dict):
+    for policy in role["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            # One that stands under a condition.
+            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 def durability(template: Template):
@@ -99,16 +109,24 @@ def durability(template: Template):
 
 
 def lanes(template: Template):
-    mapping = template.properties("StreamMapping")
-    if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-        yield "StreamMapping: one bad record would fail its whole batch: ReportBatchItemFailures"
-    if mapping.get("BisectBatchOnFunctionError") is not True:
-        yield "StreamMapping: one record that crashes the function would take its batch along: BisectBatchOnFunctionError"
-    if "OnFailure" not in mapping.get("DestinationConfig", {}) or mapping.get("MaximumRetryAttempts", -1) < 0:
-        yield "StreamMapping: a failing batch would block its shard for a day: MaximumRetryAttempts, OnFailure"
+    mappings = template.of_type("AWS::Lambda::EventSourceMapping")
+    for name, item in mappings.items():
+        mapping = item["Properties"]
+        if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name}: one bad record would fail its whole batch: ReportBatchItemFailures"
+        if mapping.get("BisectBatchOnFunctionError") is not True:
+            yield f"{name}: one record that crashes the function would take its batch along: BisectBatchOnFunctionError"
+        if "OnFailure" not in mapping.get("DestinationConfig", {}) or mapping.get("MaximumRetryAttempts", -1) < 0:
+            yield f"{name}: a failing batch would block its shard for a day: MaximumRetryAttempts, OnFailure"
+        if not mapping.get("FilterCriteria", {}).get("Filters"):
+            yield f"{name}: every write would start the function, and be paid for: FilterCriteria"
+    if len(mappings) > 2:
+        yield f"a shard of the stream takes two readers, and there are {len(mappings)}: {' '.join(mappings)}"
     inputs = [json.loads(target["Input"]) for target in template.properties("Schedule")["Targets"]]
     if inputs != [{"share": share, "of": len(inputs)} for share in range(len(inputs))]:
         yield f"Schedule: the shares of its targets do not cover the agenda exactly once: {inputs}"
+    if template.document["Parameters"]["GeneratorState"]["Default"] != "DISABLED":
+        yield "GeneratorState: nobody asked for made-up orders yet"
 
 
 def doors(template: Template):
@@ -122,7 +140,36 @@ def doors(template: Template):
             yield f"{http_api} lacks routes of {rest_api}: {sorted(extra)}"
         if rest.get("ANY /{proxy+}") != fallback:
             yield f"{rest_api}: ANY /{{proxy+}} does not lead to {fallback}, as $default of {http_api} does"
+        # A resource hides the {proxy+} beside it from its own path.
+        with_any = {route.removeprefix("ANY ") for route in rest if route.startswith("ANY ")}
+        if dead := _rest_paths(template, rest_api) - with_any:
+            yield f"{rest_api}: only some methods of {sorted(dead)} lead anywhere: add ANY"
         yield from _deployment(template, rest_api)
+
+
+def live(template: Template):
+    """Live updates: all that starts their function is there, or nothing; it takes every frame, and what it wants."""
+    for name, item in template.resources.items():
+        starts = json.dumps(item["Properties"]).count("WebSocketApi") or item["Type"] == "AWS::Lambda::EventSourceMapping"
+        own = name.startswith("WebSocket") or (name.startswith("Realtime") and starts)
+        kept = item["Type"] in ("AWS::Serverless::Function", "AWS::IAM::Role")
+        if (own and not kept) != (item.get("Condition") == "IsLive"):
+            yield f"{name}: is a part of live updates without their condition, IsLive; or has it and is none"
+    filters = template.properties("RealtimeMapping")["FilterCriteria"]["Filters"]
+    changes = [json.loads(one["Pattern"])["dynamodb"] for one in filters]
+    keys = {(key, rule["prefix"]) for change in changes for key, value in change.get("Keys", {}).items() for rule in value["S"]}
+    source = (ROOT / "functions/realtime/src/announcement.rs").read_text()
+    wanted = set(re.findall(r'starts_with\(&record\.change\.keys, "(\w+)", "([^"]+)"\)', source))
+    if keys != wanted:
+        yield f"RealtimeMapping: its filter is for keys that begin with {sorted(keys)}, and realtime wants {sorted(wanted)}"
+    routes = _http_routes(template, "WebSocketApi")
+    if routes != dict.fromkeys(("$connect", "$disconnect", "$default"), "RealtimeFunction"):
+        yield f"WebSocketApi: its routes are {routes}"
+    for name, item in template.of_type("AWS::IAM::Role").items():
+        for statement in _statements(item):
+            scoped = "${WebSocketApi}/live/*/@connections/*" in json.dumps(statement["Resource"])
+            if ("execute-api:ManageConnections" in statement["Action"]) != scoped or (scoped and name != "RealtimeRole"):
+                yield f"{name}: only realtime may post to connections, and only to those of WebSocketApi"
 
 
 def _http_routes(template: Template, api: str) -> dict:
@@ -131,23 +178,31 @@ def _http_routes(template: Template, api: str) -> dict:
         own = item["Properties"]
         if own["ApiId"] == {"Ref": api}:
             integration = own["Target"]["Fn::Join"][1][1]["Ref"]
-            routes[own["RouteKey"]] = template.properties(integration)["IntegrationUri"]["Fn::GetAtt"][0]
+            # An ARN by itself, or within the one that a WebSocket API asks for.
+            uri = json.dumps(template.properties(integration)["IntegrationUri"])
+            routes[own["RouteKey"]] = re.search(r"\w+Function", uri)[0]
     return routes
 
 
-def _rest_routes(template: Template, api: str) -> dict:
-    def path(resource) -> str:
-        if "Fn::GetAtt" in resource:
-            return ""  # the API's root
-        own = template.properties(resource["Ref"])
-        return f"{path(own['ParentId'])}/{own['PathPart']}"
+def _rest_path(template: Template, resource: dict) -> str:
+    if "Fn::GetAtt" in resource:
+        return ""  # the API's root
+    own = template.properties(resource["Ref"])
+    return f"{_rest_path(template, own['ParentId'])}/{own['PathPart']}"
 
+
+def _rest_paths(template: Template, api: str) -> set:
+    return {_rest_path(template, {"Ref": name}) for name, item in template.of_type("AWS::ApiGateway::Resource").items()
+            if item["Properties"]["RestApiId"] == {"Ref": api}}
+
+
+def _rest_routes(template: Template, api: str) -> dict:
     routes = {}
     for item in template.of_type("AWS::ApiGateway::Method").values():
         own = item["Properties"]
         if own["RestApiId"] == {"Ref": api}:
             function = re.search(r"\$\{(\w+)\.Arn\}", own["Integration"]["Uri"]["Fn::Sub"])[1]
-            routes[f"{own['HttpMethod']} {path(own['ResourceId']) or '/'}"] = function
+            routes[f"{own['HttpMethod']} {_rest_path(template, own['ResourceId']) or '/'}"] = function
     return routes
 
 
@@ -170,7 +225,7 @@ def _deployment(template: Template, api: str):
 
 def main() -> int:
     template = Template(ROOT / "template.yaml")
-    rules = (functions, secrets, permissions, durability, lanes, doors)
+    rules = (functions, secrets, permissions, durability, lanes, doors, live)
     faults = [fault for rule in rules for fault in rule(template)]
     for fault in faults:
         print(f"template.yaml: {fault}")

@@ -8,12 +8,16 @@ mod repetition;
 pub mod routes;
 mod status;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRef;
+use tidings_domain::preconfigured::Preconfigured;
 use tidings_egress::Egress;
 use tidings_http::Credentials;
+use tidings_outbound::endpoint::Endpoints;
+use tidings_outbound::provider::Provider;
 use tidings_runtime::Clock;
 use tidings_runtime::settings::Secret;
 use tidings_store::Store;
@@ -38,6 +42,23 @@ pub struct State {
     pub secret: Secret,
     /// How long the fast lane owns a new record.
     pub grace: Duration,
+    /// Who delivers for a platform's organizations.
+    pub provider: Provider,
+    /// The endpoints that each of them gets.
+    pub preconfigured: Arc<Preconfigured>,
+}
+
+impl State {
+    /// What endpoints are made with.
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        Endpoints {
+            store: self.store.clone(),
+            egress: self.egress.clone(),
+            vault: self.vault.clone(),
+            clock: self.clock.clone(),
+            grace: self.grace,
+        }
+    }
 }
 
 impl FromRef<State> for Credentials {
@@ -67,6 +88,18 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(routes::authentication::logout))
         .routes(routes!(routes::background_task::list))
         .routes(routes!(routes::background_task::get))
+        .routes(routes!(routes::broker::dead_letter::list))
+        .routes(routes!(routes::broker::job::count))
+        .routes(routes!(routes::broker::job::get))
+        .routes(routes!(routes::broker::job::replay))
+        .routes(routes!(
+            routes::broker::subscription::create,
+            routes::broker::subscription::list,
+            routes::broker::subscription::delete
+        ))
+        .routes(routes!(routes::broker::subscription::get))
+        .routes(routes!(routes::client::create, routes::client::list, routes::client::delete))
+        .routes(routes!(routes::client::batch::list))
         .routes(routes!(routes::delivery::list_attempted_messages))
         .routes(routes!(routes::delivery::resend))
         .routes(routes!(routes::destination::list))
@@ -104,6 +137,17 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(routes::message::get))
         .routes(routes!(routes::message::expunge))
         .routes(routes!(routes::message::precheck))
+        .routes(routes!(routes::organization::create, routes::organization::list))
+        .routes(routes!(routes::organization::delete))
+        .routes(routes!(routes::organization::attempt::list))
+        .routes(routes!(routes::organization::initialization::initialize))
+        .routes(routes!(routes::organization::initialization::status))
+        .routes(routes!(routes::organization::initialization::stats))
+        .routes(routes!(routes::organization::initialization::retry_failed))
+        .routes(routes!(routes::organization::initialization::update_all))
+        .routes(routes!(routes::organization::preconfigured::create))
+        .routes(routes!(routes::organization::preconfigured::list))
+        .routes(routes!(routes::organization::status::get))
         .routes(routes!(routes::repair::recover))
         .routes(routes!(routes::repair::replay_missing))
         .routes(routes!(routes::stats::of_application))

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use axum::{Extension, Router};
 use tidings_domain::job::ProviderId;
+use tidings_domain::message::Route;
 use tidings_egress::Egress;
 use tidings_http::{BodyLimit, Credentials};
 use tidings_runtime::Clock;
@@ -33,6 +34,8 @@ pub struct State {
     pub providers: Arc<[ProviderId]>,
     /// How long the fast lane owns a new record.
     pub grace: Duration,
+    /// Who brings messages to a platform's organizations.
+    pub route: Route,
 }
 
 impl FromRef<State> for Credentials {
@@ -45,9 +48,15 @@ impl FromRef<State> for Credentials {
 pub fn routes() -> OpenApiRouter<State> {
     let messages = OpenApiRouter::new()
         .routes(routes!(routes::message::create))
+        .routes(routes!(routes::organization::send))
         .layer(Extension(BodyLimit(routes::message::MAX_BODY_BYTES)))
+        .routes(routes!(routes::event::create))
         .layer(Extension(Schemas::default()));
-    OpenApiRouter::new().routes(routes!(routes::job::create)).merge(messages)
+    OpenApiRouter::new()
+        .routes(routes!(routes::broker::trigger))
+        .routes(routes!(routes::client::trigger))
+        .routes(routes!(routes::job::create))
+        .merge(messages)
 }
 
 /// The function's routes, to be finished by `tidings_http::finish`.

@@ -1,6 +1,7 @@
 //! Intake as a Lambda function: wiring.
 
 use intake::State;
+use tidings_domain::message::Route;
 use tidings_egress::Egress;
 use tidings_http::Credentials;
 use tidings_runtime::settings::Defaults;
@@ -23,6 +24,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         clock,
         providers: settings.providers.into(),
         grace: settings.grace,
+        route: if settings.svix.is_some() { Route::Provider } else { Route::Endpoints },
     };
     lambda_http::run(tidings_http::finish(intake::router(state))).await
 }

@@ -1,4 +1,8 @@
 //! One module for each resource.
 
+pub mod broker;
+pub mod client;
+pub mod event;
 pub mod job;
 pub mod message;
+pub mod organization;

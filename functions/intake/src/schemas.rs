@@ -27,17 +27,23 @@ struct Kept {
 impl Schemas {
     /// 422 with everything that is wrong, if the type has a schema that is checked and the payload breaks it.
     pub fn check(&self, event_type: &Arc<EventType>, payload: &[u8]) -> Result<(), ApiError> {
+        self.check_at(event_type, payload, |fault| fault.within("payload"))
+    }
+
+    /// The same where the payload is somewhere else in the body: `place` says where.
+    pub fn check_at(
+        &self,
+        event_type: &Arc<EventType>,
+        payload: &[u8],
+        place: fn(Fault) -> Fault,
+    ) -> Result<(), ApiError> {
         if event_type.checked_schema().is_none() {
             return Ok(());
         }
         let schema = self.compiled(event_type)?;
         let payload = serde_json::from_slice(payload).map_err(ApiError::internal)?;
         let faults = schema.faults(&payload);
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::invalid_body(faults.into_iter().map(|fault: Fault| fault.within("payload")).collect()))
-        }
+        if faults.is_empty() { Ok(()) } else { Err(ApiError::invalid_body(faults.into_iter().map(place).collect())) }
     }
 
     fn compiled(&self, event_type: &Arc<EventType>) -> Result<Arc<PayloadSchema>, ApiError> {

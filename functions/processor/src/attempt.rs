@@ -17,7 +17,7 @@ use tidings_domain::attempt::{Attempt, AttemptStatus};
 use tidings_domain::delivery::{Delivery, Origin, Trigger};
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::ids::AttemptId;
-use tidings_domain::message::Message;
+use tidings_domain::message::{Message, Route};
 use tidings_domain::names::Uid;
 use tidings_domain::retry::RetrySchedule;
 use tidings_runtime::random;
@@ -92,15 +92,17 @@ pub(crate) async fn make(context: &Context, order: &Order<'_>) -> Result<Done, S
         Verdict::Taken | Verdict::CutOff => false,
         Verdict::Gone => true,
         // Where the table does not say, the next failure decides: what was sent must get on record.
-        Verdict::Failed => has_failed_too_long(context, order.endpoint, now).await.unwrap_or_else(|error| {
-            warn!(error = chain(&error), "cannot tell whether an endpoint has failed too long");
-            false
-        }),
+        Verdict::Failed | Verdict::Final => {
+            has_failed_too_long(context, order.endpoint, now).await.unwrap_or_else(|error| {
+                warn!(error = chain(&error), "cannot tell whether an endpoint has failed too long");
+                false
+            })
+        }
     };
     // When this delivery's next try is due.
     let due = match answer.verdict {
         _ if disables => None,
-        Verdict::Taken | Verdict::Gone => None,
+        Verdict::Taken | Verdict::Gone | Verdict::Final => None,
         Verdict::CutOff => Some(now + delay(context, order, None).unwrap_or(SOON).min(SOON)),
         Verdict::Failed if order.trigger == Trigger::Manual => None,
         Verdict::Failed => delay(context, order, answer.retry_after).map(|delay| now + delay),
@@ -152,7 +154,8 @@ async fn write(
     let origin = claim.map_or(Origin::Schedule, |claim| Origin::of(&claim.entry));
     let next = due.map(|due| attempt.delivery.entry(due, order.number.max(1), origin));
     let told = if disables { None } else { told(context, order, attempt, now).await };
-    let told = told.as_ref().map(|message| NewMessage { message, due: now + context.options.grace });
+    let told =
+        told.as_ref().map(|message| NewMessage { message, due: now + context.options.grace, route: Route::Endpoints });
     let finished = if next.is_none() && told.is_none() && (claim.is_none() || attempt.status == AttemptStatus::Success)
     {
         store.put_attempt(attempt).await?;

@@ -18,11 +18,14 @@
 //! a [delivery](delivery) of its own for each endpoint. Both make the same [attempt](attempt).
 
 mod attempt;
+mod broadcast;
 mod delivery;
 mod destinations;
 pub mod event;
 mod expunge;
 mod fast_lane;
+mod forward;
+mod initialization;
 mod job;
 mod message;
 mod operational;
@@ -39,8 +42,10 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use tidings_domain::Timestamp;
+use tidings_domain::preconfigured::Preconfigured;
 use tidings_domain::retry::RetrySchedule;
 use tidings_egress::Egress;
+use tidings_outbound::provider::Provider;
 use tidings_runtime::Clock;
 use tidings_runtime::settings::Secret;
 use tidings_store::Store;
@@ -77,6 +82,10 @@ pub struct Options {
     pub service_endpoint: Url,
     /// Opens endpoints' keys and headers.
     pub vault: Vault,
+    /// Who delivers for a platform's organizations.
+    pub provider: Provider,
+    /// The endpoints that each of them gets.
+    pub preconfigured: Preconfigured,
     /// Delays between the tries of a job.
     pub job_retry_schedule: RetrySchedule,
     /// Delays between the attempts of a message at an endpoint that has no schedule of its own.

@@ -1,9 +1,10 @@
-//! Endpoints' keys and headers, opened. Opening costs more than signing, so what was opened is kept beside what it was
+//! Endpoints' keys, headers and tokens, opened. Opening costs more than signing, so what was opened is kept beside what it was
 //! sealed as: an endpoint whose secret was rotated brings other bytes, and is opened again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tidings_domain::endpoint::{Endpoint, Sealed};
 use tidings_domain::endpoint_headers::EndpointHeaders;
@@ -19,7 +20,17 @@ const KEPT: usize = 10_000;
 pub(crate) struct Signer {
     pub(crate) keys: EndpointKeys,
     pub(crate) headers: HeaderMap,
-    sealed: (Sealed, Option<Sealed>),
+    /// The token as JSON.
+    token: Option<String>,
+    sealed: (Sealed, Option<Sealed>, Option<Sealed>),
+}
+
+impl Signer {
+    /// What is sent, and signed: the payload byte for byte, beside the token where there is one.
+    pub(crate) fn body(&self, payload: &Bytes) -> Bytes {
+        let Some(token) = &self.token else { return payload.clone() };
+        [br#"{"token":"#, token.as_bytes(), br#","payload":"#, payload, b"}"].concat().into()
+    }
 }
 
 /// The signers of this execution environment.
@@ -32,6 +43,7 @@ impl Signers {
         if let Some(known) = self.lock().get(&endpoint.id)
             && known.sealed.0 == endpoint.keys
             && known.sealed.1 == endpoint.headers
+            && known.sealed.2 == endpoint.token
         {
             return Ok(Arc::clone(known));
         }
@@ -74,5 +86,15 @@ fn open(vault: &Vault, endpoint: &Endpoint) -> Result<Signer, StoreError> {
             headers.insert(name, value);
         }
     }
-    Ok(Signer { keys, headers, sealed: (endpoint.keys.clone(), endpoint.headers.clone()) })
+    let token = match &endpoint.token {
+        Some(sealed) => Some(as_json(&opened(&endpoint.token_context(), sealed)?)),
+        None => None,
+    };
+    let sealed = (endpoint.keys.clone(), endpoint.headers.clone(), endpoint.token.clone());
+    Ok(Signer { keys, headers, token, sealed })
+}
+
+/// A text as JSON has it.
+fn as_json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }

@@ -8,7 +8,7 @@ use tidings_domain::agenda::Kind;
 use tidings_store::StoreError;
 use tidings_store::agenda::Claim;
 
-use crate::{Context, delivery, expunge, job, message, purge, task};
+use crate::{Context, broadcast, delivery, expunge, forward, initialization, job, message, purge, task};
 
 /// Time for the table's answers around one request.
 pub(crate) const OVERHEAD: Duration = Duration::from_secs(2);
@@ -53,8 +53,11 @@ pub(crate) enum Done {
 /// The table of handlers.
 pub(crate) async fn run(context: &Context, work: Task) -> Result<Done, StoreError> {
     match work.claim.entry.key.work.kind {
+        Kind::Broadcast => broadcast::run(context, work).await,
         Kind::Delivery => delivery::run(context, work).await,
         Kind::Expunge => expunge::run(context, work).await,
+        Kind::Forward => forward::run(context, work).await,
+        Kind::Initialization => initialization::run(context, work).await,
         Kind::Job => job::run(context, work).await,
         Kind::Message => message::run(context, work).await,
         Kind::Purge => purge::run(context, work).await,
@@ -67,7 +70,14 @@ pub(crate) fn longest_try(kind: Kind, patience: Duration) -> Duration {
     match kind {
         Kind::Job => job::longest_try(patience),
         // One request; or pages, as many as fit.
-        Kind::Delivery | Kind::Expunge | Kind::Message | Kind::Purge | Kind::Task => patience + OVERHEAD,
+        Kind::Broadcast
+        | Kind::Delivery
+        | Kind::Expunge
+        | Kind::Forward
+        | Kind::Initialization
+        | Kind::Message
+        | Kind::Purge
+        | Kind::Task => patience + OVERHEAD,
     }
 }
 
@@ -75,8 +85,13 @@ pub(crate) fn longest_try(kind: Kind, patience: Duration) -> Duration {
 pub(crate) fn patience_within(kind: Kind, time: Duration) -> Duration {
     match kind {
         Kind::Job => job::patience_within(time),
-        Kind::Delivery | Kind::Expunge | Kind::Message | Kind::Purge | Kind::Task => {
-            time.saturating_sub(LEAST_OVERHEAD)
-        }
+        Kind::Broadcast
+        | Kind::Delivery
+        | Kind::Expunge
+        | Kind::Forward
+        | Kind::Initialization
+        | Kind::Message
+        | Kind::Purge
+        | Kind::Task => time.saturating_sub(LEAST_OVERHEAD),
     }
 }

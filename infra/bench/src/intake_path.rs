@@ -16,6 +16,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt as _;
+use tidings_domain::message::Route;
 use tidings_egress::Egress;
 use tidings_harness::events::{HttpAnswer, HttpRequest as Event};
 use tidings_harness::{Environment, Table};
@@ -127,6 +128,7 @@ fn router() -> anyhow::Result<Router> {
         clock,
         providers: settings.providers.into(),
         grace: settings.grace,
+        route: Route::Endpoints,
     };
     Ok(tidings_http::finish(intake::router(state)))
 }

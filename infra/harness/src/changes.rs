@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::EventRecord;
 use serde_json::Value;
-use tidings_engine::{Engine, FeedOptions};
+use tidings_engine::{Engine, FeedOptions, Filter};
 use tokio::task::JoinHandle;
 
 use crate::{events, lock, wait_until};
@@ -20,10 +20,17 @@ pub struct Changes {
 impl Changes {
     /// The changes from now on.
     pub fn of(engine: &Engine) -> Self {
-        let filter = Arc::new(|record: &EventRecord| {
-            matches!(record.event_name.as_str(), "INSERT" | "MODIFY")
-                && record.change.new_image.get(tidings_store::OWED).is_some()
-        });
+        Self::that(
+            engine,
+            Arc::new(|record: &EventRecord| {
+                matches!(record.event_name.as_str(), "INSERT" | "MODIFY")
+                    && record.change.new_image.get(tidings_store::OWED).is_some()
+            }),
+        )
+    }
+
+    /// The changes from now on that another mapping's filter lets through.
+    pub fn that(engine: &Engine, filter: Filter) -> Self {
         // One lane: a test wants the order in which things happened.
         let options = FeedOptions { filter, parallelization: 1, queue: usize::MAX, ..FeedOptions::default() };
         let feed = engine.feed(options);

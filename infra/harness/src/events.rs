@@ -1,11 +1,13 @@
 //! The events that AWS sends, built on AWS's own examples (`fixtures/`).
 
 mod http_request;
+mod socket;
 
 use aws_lambda_events::event::dynamodb::EventRecord;
 use serde_json::{Value, json};
 
 pub use http_request::{HttpAnswer, HttpRequest};
+pub use socket::Socket;
 
 /// A batch of a table's stream.
 pub fn stream(records: &[EventRecord]) -> Value {
@@ -25,6 +27,10 @@ pub fn schedule() -> Value {
 /// The constant input of a rule's target: its share of the agenda.
 pub fn share(share: u8, of: u8) -> Value {
     json!({"share": share, "of": of})
+}
+
+fn set(event: &mut Value, pointer: &str, value: Value) {
+    *event.pointer_mut(pointer).expect("the fixture has the field") = value;
 }
 
 fn fixture(json: &str) -> Value {

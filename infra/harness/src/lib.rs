@@ -6,6 +6,7 @@
 //! - [`Table`]: the embedded engine, in the process and over HTTP, with [`Faults`] to inject and a [`Meter`] that counts.
 //! - [`Changes`]: what the table's stream brings, to be sent on (or again) by the test.
 //! - [`Receiver`] and [`Providers`]: the servers at the other end, answering by a [`Plan`].
+//! - [`ConnectionsApi`]: where API Gateway takes what WebSocket connections are to be sent.
 //! - [`TestClock`]: a clock that the test moves.
 //! - [`events`]: the events that AWS sends.
 //!
@@ -13,6 +14,7 @@
 
 mod changes;
 mod clock;
+mod connections_api;
 mod environment;
 pub mod events;
 mod faults;
@@ -24,12 +26,14 @@ mod providers;
 mod receiver;
 mod runtime_api;
 mod server;
+mod signature_v4;
 mod table;
 mod wait;
 mod wire;
 
 pub use changes::Changes;
 pub use clock::TestClock;
+pub use connections_api::ConnectionsApi;
 pub use environment::Environment;
 pub use faults::{Fault, Faults, Rule};
 pub use function::Function;

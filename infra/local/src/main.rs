@@ -3,7 +3,9 @@
 mod banner;
 mod data;
 mod engine;
+mod generate;
 mod keys;
+mod live;
 mod openapi;
 mod router;
 mod serve;

@@ -12,6 +12,7 @@ use utoipa::openapi::OpenApi;
     ),
     tags(
         (name = "Jobs", description = "Collect what providers hold, and be called back when all of it is there."),
+        (name = "Clients", description = "URLs that get everything their organization broadcasts, each with a token of its own."),
         (name = "API keys", description = "Credentials that do not expire, and can be revoked."),
         (name = "Health", description = "Whether requests are taken."),
         (name = "Docs", description = "This description."),

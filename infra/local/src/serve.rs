@@ -6,10 +6,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use generator::Generator;
 use processor::{FAST_REQUEST_TIMEOUT, Options, Processor};
 use tidings_domain::caller::{Caller, Role, Scope};
+use tidings_domain::preconfigured::Preconfigured;
 use tidings_egress::Egress;
 use tidings_engine::Engine;
+use tidings_http::Credentials;
+use tidings_outbound::endpoint::Endpoints;
+use tidings_outbound::provider::Provider;
 use tidings_runtime::settings::Defaults;
 use tidings_runtime::{Clock, Settings};
 use tidings_telemetry::metric::Metrics;
@@ -24,6 +29,8 @@ use url::Url;
 use crate::banner::{Banner, Data};
 use crate::data::{Identity, passing_identity};
 use crate::engine::{Place, Table};
+use crate::generate::generate;
+use crate::live::Live;
 use crate::router::{Parts, router};
 use crate::stop::{Gate, Requests};
 use crate::token::token;
@@ -46,10 +53,13 @@ pub(crate) struct Arguments {
     host: IpAddr,
     #[command(flatten)]
     place: Place,
+    /// Make orders up, every `GENERATORFREQUENCY` milliseconds, for this service's clients.
+    #[arg(long)]
+    generator: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { port, host, place } = arguments;
+    let Arguments { port, host, place, generator } = arguments;
     let mut settings = Settings::from_env(Defaults::Local)?;
     let format = if std::io::stderr().is_terminal() { Format::Terminal } else { Format::Json };
     tidings_telemetry::init(format, &settings.log_filter)?;
@@ -69,7 +79,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         folder.note_address(&url)?;
     }
 
-    let service = Service::start(&settings, &identity, table, &url)?;
+    let generator = generator.then(|| new_generator(&settings, &identity, &table));
+    let mut service = Service::start(&settings, &identity, table, &url)?;
+    if let Some(generator) = generator {
+        service.background.spawn(generate(generator, settings.generator_frequency, service.gate.clone()));
+    }
     // Before the banner: whoever has read it may ask to stop.
     let requests = Requests::listen()?;
     show_banner(&settings, &identity, &place, &url)?;
@@ -77,10 +91,21 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     service.run(listener, requests).await
 }
 
+fn new_generator(settings: &Settings, identity: &Identity, table: &Table) -> Generator {
+    Generator::new(generator::Options {
+        store: table.store.clone(),
+        clock: Clock::system(),
+        organization: settings.generator_organization.unwrap_or(identity.organization),
+        frequency: settings.generator_frequency,
+        grace: settings.grace,
+    })
+}
+
 /// A running service.
 struct Service {
     router: Router,
     engine: Option<Engine>,
+    live: Option<Live>,
     gate: Gate,
     background: JoinSet<()>,
 }
@@ -94,8 +119,31 @@ impl Service {
             Egress::new(tidings_egress::Options { allow: settings.egress_allow.clone(), ..Default::default() })?;
         let secret = &identity.secret;
         let vault = Vault::new(&identity.encryption_keys);
-        let parts = Parts { settings, store: &store, egress: &egress, vault: &vault, clock: &clock, secret };
-        let router = router(&parts)?;
+        let endpoints = Endpoints {
+            store: store.clone(),
+            egress: egress.clone(),
+            vault: vault.clone(),
+            clock: clock.clone(),
+            grace: settings.grace,
+        };
+        let provider = Provider::new(endpoints, settings.svix.as_ref());
+        let (rows, base) = (settings.preconfigured_endpoints.as_deref(), settings.preconfigured_base_url.as_ref());
+        let preconfigured = Preconfigured::parse(rows, base)?;
+        let credentials = Credentials::from_settings(settings, &store, &clock)?;
+        let live = engine.is_some().then(|| Live::new(&store, &credentials, &clock));
+        let parts = Parts {
+            settings,
+            store: &store,
+            credentials: &credentials,
+            egress: &egress,
+            vault: &vault,
+            clock: &clock,
+            secret,
+            provider: &provider,
+            preconfigured: &preconfigured,
+            live: live.as_ref(),
+        };
+        let router = router(&parts);
         let service_endpoint = match &settings.service_endpoint {
             Some(endpoint) => endpoint.clone(),
             None => Url::parse(url)?.join("/providers/")?,
@@ -108,6 +156,8 @@ impl Service {
             secret: secret.clone(),
             service_endpoint,
             vault,
+            provider,
+            preconfigured,
             job_retry_schedule: settings.job_retry_schedule.clone(),
             retry_schedule: settings.retry_schedule.clone(),
             grace: settings.grace,
@@ -121,14 +171,17 @@ impl Service {
             let feed = engine.feed(feed_options());
             background.spawn(follow_changes(feed, processor.clone(), clock.clone(), gate.clone()));
             background.spawn(sweep(engine.clone()));
+            if let Some(live) = &live {
+                background.spawn(live.clone().follow(engine.feed(Live::feed_options()), gate.clone()));
+            }
         }
         background.spawn(follow_schedule(processor, clock, gate.clone()));
-        Ok(Self { router, engine, gate, background })
+        Ok(Self { router, engine, live, gate, background })
     }
 
     /// Serves until somebody asks to stop, then finishes what was started.
     async fn run(self, listener: TcpListener, mut requests: Requests) -> anyhow::Result<()> {
-        let Self { router, engine, gate, background } = self;
+        let Self { router, engine, live, gate, background } = self;
         let (stop, mut stopped) = tokio::sync::watch::channel(());
         let server: JoinHandle<std::io::Result<()>> = tokio::spawn(async move {
             axum::serve(listener, router)
@@ -139,7 +192,7 @@ impl Service {
         info!("stopping: finishing what was started; a second signal ends at once");
         ignore(stop.send(()), "the server has ended by itself");
         tokio::select! {
-            () = finish(server, &gate, engine) => {}
+            () = finish(server, live, &gate, engine) => {}
             () = requests.asked() => warn!("ended at once; what was on its way is done after the next start"),
         }
         drop(background);
@@ -147,7 +200,10 @@ impl Service {
     }
 }
 
-async fn finish(server: JoinHandle<std::io::Result<()>>, gate: &Gate, engine: Option<Engine>) {
+async fn finish(server: JoinHandle<std::io::Result<()>>, live: Option<Live>, gate: &Gate, engine: Option<Engine>) {
+    if let Some(live) = live {
+        live.close().await;
+    }
     // A client that keeps its connection open must not keep the service alive.
     if let Ok(ended) = tokio::time::timeout(CONNECTIONS_END, server).await {
         ignore(ended.map_err(anyhow::Error::from).and_then(|end| Ok(end?)), "the service ends anyway");

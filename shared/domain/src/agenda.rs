@@ -17,10 +17,16 @@ pub const SHARDS: u8 = 16;
 /// Kinds of work, in alphabetical order. The processor's lanes know them only by its table of handlers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
+    /// Follow a broadcast to the end of its deliveries.
+    Broadcast,
     /// Make one more attempt to deliver a message to an endpoint.
     Delivery,
     /// Remove a message's payload: its retention is over.
     Expunge,
+    /// Hand a message over to the platform's delivery provider.
+    Forward,
+    /// Prepare an organization of a platform.
+    Initialization,
     /// Collect a job's data from its providers and call back.
     Job,
     /// Send a message to every endpoint that wants it.
@@ -33,13 +39,26 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Delivery, Self::Expunge, Self::Job, Self::Message, Self::Purge, Self::Task];
+    pub const ALL: [Self; 9] = [
+        Self::Broadcast,
+        Self::Delivery,
+        Self::Expunge,
+        Self::Forward,
+        Self::Initialization,
+        Self::Job,
+        Self::Message,
+        Self::Purge,
+        Self::Task,
+    ];
 
     /// What the table calls it.
     pub const fn code(self) -> &'static str {
         match self {
+            Self::Broadcast => "broadcast",
             Self::Delivery => "delivery",
             Self::Expunge => "expunge",
+            Self::Forward => "forward",
+            Self::Initialization => "initialization",
             Self::Job => "job",
             Self::Message => "message",
             Self::Purge => "purge",

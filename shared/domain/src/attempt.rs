@@ -54,6 +54,17 @@ pub struct Attempt {
     pub made_at: Timestamp,
 }
 
+impl Attempt {
+    /// What went wrong, in a few words; `None` if nothing did.
+    pub fn error(&self) -> Option<String> {
+        match (self.status, self.response_status) {
+            (AttemptStatus::Success, _) => None,
+            (AttemptStatus::Fail, 0) => Some(self.response.clone().unwrap_or_else(|| "no answer".to_owned())),
+            (AttemptStatus::Fail, status) => Some(format!("answered {status}")),
+        }
+    }
+}
+
 /// A receiver's answer as it is kept: valid UTF-8, cut at a character.
 pub fn kept_response(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);

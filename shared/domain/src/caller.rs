@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ApplicationId, OrganizationId};
-use crate::names::FeatureFlag;
+use crate::names::{FeatureFlag, Uid};
 
 /// Somebody with a valid credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,11 @@ impl Caller {
             (Role::User, Role::User) => other.organizations.iter().all(|name| self.organizations.contains(name)),
         };
         self.organization == other.organization && scope && flags && people
+    }
+
+    /// Whether this caller reaches one of its tenant's platform's organizations.
+    pub fn reaches(&self, organization: &Uid) -> bool {
+        self.role == Role::Admin || self.organizations.iter().any(|name| name == organization.as_str())
     }
 }
 
@@ -69,6 +74,13 @@ mod tests {
             organizations: organizations.iter().map(ToString::to_string).collect(),
             feature_flags: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_user_reaches_its_own_organizations_and_an_admin_every_one() {
+        let acme = "acme".parse().unwrap();
+        assert!(caller(Role::User, &["other", "acme"]).reaches(&acme) && caller(Role::Admin, &[]).reaches(&acme));
+        assert!(!caller(Role::User, &["acme.eu"]).reaches(&acme) && !caller(Role::User, &[]).reaches(&acme));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Timestamp;
 use crate::ids::{ApplicationId, EndpointId, OrganizationId};
 use crate::message::Message;
@@ -26,6 +28,27 @@ const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
 /// Bytes that only the vault can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed(pub Vec<u8>);
+
+/// Which failures are followed by another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Retried {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that may pass: no answer, 408, 429 and 5xx. Any other answer is final.
+    Transient,
+}
+
+impl Retried {
+    /// Whether an answer with this status, 0 for none, is followed by another attempt.
+    pub fn includes(self, status: u16) -> bool {
+        match self {
+            Self::All => true,
+            Self::Transient => matches!(status, 0 | 408 | 429 | 500..),
+        }
+    }
+}
 
 /// A receiver of an application's messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +83,10 @@ pub struct Endpoint {
     pub keys: Sealed,
     /// Headers that requests get (`endpoint_headers::EndpointHeaders`), if there are any.
     pub headers: Option<Sealed>,
+    /// A text that requests carry in their body, beside the payload, if there is one: what a client registered with.
+    pub token: Option<Sealed>,
+    /// Which failures are followed by another attempt.
+    pub retried: Retried,
     /// When it failed first after its last success.
     pub failing_since: Option<Timestamp>,
     /// When it was made.
@@ -77,6 +104,11 @@ impl Endpoint {
     /// What the vault binds its sealed headers to.
     pub fn headers_context(&self) -> String {
         self.context("headers")
+    }
+
+    /// What the vault binds its sealed token to.
+    pub fn token_context(&self) -> String {
+        self.context("token")
     }
 
     fn context(&self, what: &str) -> String {
@@ -130,6 +162,8 @@ pub(crate) mod tests {
             timeout: None,
             keys: Sealed(Vec::new()),
             headers: None,
+            token: None,
+            retried: Retried::All,
             failing_since: None,
             created_at: at,
             updated_at: at,
@@ -160,6 +194,14 @@ pub(crate) mod tests {
         let made_after = |time| Endpoint { created_at: message.created_at + time, ..endpoint() };
         assert!(made_after(Duration::from_millis(20)).is_older_than(&message));
         assert!(!made_after(Duration::from_secs(60)).is_older_than(&message));
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again() {
+        for (status, passes) in [(0, true), (301, false), (404, false), (408, true), (429, true), (500, true)] {
+            assert_eq!(Retried::Transient.includes(status), passes, "{status}");
+            assert!(Retried::All.includes(status));
+        }
     }
 
     #[test]

@@ -31,6 +31,15 @@ pub const PAYLOAD_RETENTION_DAYS: std::ops::RangeInclusive<u64> = 5..=90;
 /// What stands in the place of a payload that is gone.
 pub const EXPIRED: &str = r#"{"expired": true}"#;
 
+/// Who brings a message to its receivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// Tidings, to the application's endpoints.
+    Endpoints,
+    /// Another server, which knows the endpoints: the message is handed over to it.
+    Provider,
+}
+
 /// A message of an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -57,9 +66,12 @@ pub struct Message {
 }
 
 impl Message {
-    /// What it owes: to be sent to every endpoint that wants it.
-    pub fn work(&self) -> Work {
-        self.owing(Kind::Message)
+    /// What it owes: to be sent to every endpoint that wants it, or to be handed over.
+    pub fn work(&self, route: Route) -> Work {
+        match route {
+            Route::Endpoints => self.owing(Kind::Message),
+            Route::Provider => self.owing(Kind::Forward),
+        }
     }
 
     /// What it owes when its payload is to go before the message.
@@ -82,7 +94,7 @@ impl Message {
     }
 }
 
-/// The message that work of the kinds `message` and `expunge` is for.
+/// The message that work of the kinds `message`, `forward` and `expunge` is for.
 pub fn parse_record(record: &RecordName) -> Option<(OrganizationId, ApplicationId, MessageId)> {
     let [organization, application, message] = ids(record)?;
     Some((organization.parse().ok()?, application.parse().ok()?, message.parse().ok()?))
@@ -112,7 +124,8 @@ pub(crate) mod tests {
     fn the_record_of_a_message_round_trips() {
         let message = message("a", &[]);
         let parsed = Some((message.organization, message.application, message.id));
-        assert_eq!(parse_record(&message.work().record), parsed);
+        assert_eq!(parse_record(&message.work(Route::Endpoints).record), parsed);
+        assert_eq!(parse_record(&message.work(Route::Provider).record), parsed);
         assert_eq!(parse_record(&message.expunge_work().record), parsed);
     }
 

@@ -1,12 +1,14 @@
 //! JSON web tokens that are taken back before their end.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::Timestamp;
 use crate::idempotency::hex;
 
 /// SHA-256 of a token, in hexadecimal: a token that was taken back is known by it, and the table holds none that works.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct TokenHash(String);
 
 impl TokenHash {

@@ -50,6 +50,15 @@ pub fn accepted<T: Serialize + ?Sized>(body: &T) -> Result<Reply, ApiError> {
     reply(StatusCode::ACCEPTED, None, body)
 }
 
+/// 400 with `{"error": ...}`: for the routes whose contract says so. Everywhere else it is an [`ApiError`].
+pub fn refused<T: Serialize + ?Sized>(error: &T) -> Result<Reply, ApiError> {
+    #[derive(Serialize)]
+    struct Refused<'a, T: ?Sized> {
+        error: &'a T,
+    }
+    reply(StatusCode::BAD_REQUEST, None, &Refused { error })
+}
+
 /// 204.
 pub fn no_content() -> Reply {
     Answer { status: StatusCode::NO_CONTENT.as_u16(), location: None, body: String::new() }.into()

@@ -7,6 +7,7 @@
 mod cache;
 mod jwt;
 mod key;
+mod listener;
 mod mint;
 
 use std::error::Error;
@@ -16,8 +17,9 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tidings_domain::Timestamp;
-use tidings_domain::api_key::{self, ApiKeyHash, ApiKeySecret};
+use tidings_domain::api_key::{ApiKeyHash, ApiKeySecret};
 use tidings_domain::caller::{Caller, Scope};
+use tidings_domain::connection::Credential;
 use tidings_domain::ids::{ApplicationId, OrganizationId};
 use tidings_domain::token::{Revocation, TokenHash};
 use tidings_runtime::Clock;
@@ -26,6 +28,7 @@ use self::cache::Cache;
 pub use self::jwt::LEEWAY;
 use self::jwt::{Read, Verifiers};
 pub use self::key::{JwksDocument, KeyError, PublicKey};
+pub use self::listener::Listener;
 pub use self::mint::{MintError, MintOptions, mint};
 use crate::error::ApiError;
 
@@ -142,14 +145,13 @@ impl Credentials {
     ///
     /// A store that does not answer is a 503, never a 401: a client that gets a 401 throws its key away.
     pub async fn authenticate(&self, bearer: &str) -> Result<Holder, ApiError> {
-        let holder = if bearer.len() > MAX_BYTES {
-            None
-        } else if bearer.starts_with(api_key::PREFIX) {
-            self.holder_of_key(bearer).await?.map(|caller| Holder { caller, token: None })
-        } else {
-            self.holder_of_token(bearer).await?
+        let listener = self.listener(bearer).await?.ok_or_else(ApiError::authentication_failed)?;
+        let Listener { caller, credential, good_until } = listener;
+        let token = match (credential, good_until) {
+            (Some(Credential::Token { hash, issued_at: _ }), Some(good_until)) => Some(Token { hash, good_until }),
+            _ => None,
         };
-        holder.ok_or_else(ApiError::authentication_failed)
+        Ok(Holder { caller, token })
     }
 
     /// Asks the store about this token when it comes next: for whoever has just taken it back.
@@ -157,35 +159,51 @@ impl Credentials {
         self.0.revocations.forget(token);
     }
 
-    async fn holder_of_token(&self, bearer: &str) -> Result<Option<Holder>, LookupFailed> {
-        let Inner { verifiers, find_revocation, clock, revocations, .. } = &*self.0;
-        let now = clock.now();
-        let Some(Read { caller, issued_at, good_until }) = verifiers.read(bearer, now) else { return Ok(None) };
+    async fn holder_of_token(&self, bearer: &str) -> Result<Option<Listener>, LookupFailed> {
+        let Inner { verifiers, clock, .. } = &*self.0;
+        let Some(Read { caller, issued_at, good_until }) = verifiers.read(bearer, clock.now()) else { return Ok(None) };
+        let good_until = Some(good_until);
         let Scope::Application(application) = caller.scope else {
-            return Ok(Some(Holder { caller, token: None }));
+            return Ok(Some(Listener { caller, credential: None, good_until }));
         };
         let hash = TokenHash::of(bearer);
-        let revocation = if let Some(known) = revocations.get(&hash, now).flatten() {
-            known
-        } else {
-            let found = find_revocation(hash.clone(), caller.organization, application).await?;
-            revocations.put(hash.clone(), now, Some(found));
-            found
-        };
-        Ok(revocation.permits(issued_at).then_some(Holder { caller, token: Some(Token { hash, good_until }) }))
+        let revocation = self.revocation(&hash, caller.organization, application).await?;
+        let credential = Some(Credential::Token { hash, issued_at });
+        Ok(revocation.permits(issued_at).then_some(Listener { caller, credential, good_until }))
     }
 
-    async fn holder_of_key(&self, bearer: &str) -> Result<Option<Caller>, LookupFailed> {
+    async fn holder_of_key(&self, bearer: &str) -> Result<Option<Listener>, LookupFailed> {
         let Some(secret) = ApiKeySecret::parse(bearer) else { return Ok(None) };
-        let Inner { find_api_key, clock, api_keys, .. } = &*self.0;
         let hash = secret.hash();
+        let caller = self.owner(&hash).await?;
+        Ok(caller.map(|caller| Listener { caller, credential: Some(Credential::ApiKey(hash)), good_until: None }))
+    }
+
+    async fn revocation(
+        &self,
+        hash: &TokenHash,
+        organization: OrganizationId,
+        application: ApplicationId,
+    ) -> Result<Revocation, LookupFailed> {
+        let Inner { find_revocation, clock, revocations, .. } = &*self.0;
+        let now = clock.now();
+        if let Some(known) = revocations.get(hash, now).flatten() {
+            return Ok(known);
+        }
+        let found = find_revocation(hash.clone(), organization, application).await?;
+        revocations.put(hash.clone(), now, Some(found));
+        Ok(found)
+    }
+
+    async fn owner(&self, hash: &ApiKeyHash) -> Result<Option<Caller>, LookupFailed> {
+        let Inner { find_api_key, clock, api_keys, .. } = &*self.0;
         // The age counts from before the question: what was revoked while it was under way is known in time.
         let asked_at = clock.now();
-        if let Some(known) = api_keys.get(&hash, asked_at) {
+        if let Some(known) = api_keys.get(hash, asked_at) {
             return Ok(known);
         }
         let found = find_api_key(hash.clone()).await?;
-        api_keys.put(hash, asked_at, found.clone());
+        api_keys.put(hash.clone(), asked_at, found.clone());
         Ok(found)
     }
 }

@@ -1,6 +1,6 @@
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
@@ -42,6 +42,20 @@ impl<S: Send + Sync, T: FromJson> FromRequest<S> for Json<T> {
         let raw = read_json(request).await?;
         let value = json::parse(&raw).map_err(ApiError::malformed)?;
         Ok(Self { value: T::from_json(value).map_err(ApiError::invalid_body)?, raw })
+    }
+}
+
+/// `None` is a request without a body.
+impl<S: Send + Sync, T: FromJson> OptionalFromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>, ApiError> {
+        let raw = read_json(request).await?;
+        if raw.trim_ascii().is_empty() {
+            return Ok(None);
+        }
+        let value = json::parse(&raw).map_err(ApiError::malformed)?;
+        Ok(Some(Self { value: T::from_json(value).map_err(ApiError::invalid_body)?, raw }))
     }
 }
 

@@ -21,7 +21,7 @@ mod page;
 mod query;
 mod store;
 
-pub use answer::{Reply, accepted, created, no_content, ok};
+pub use answer::{Reply, accepted, created, no_content, ok, refused};
 pub use app::{RequestId, finish};
 pub use application::{ApplicationIn, uid_of_path};
 pub use caller::{Admin, AnyScope, Caller, Organization, Permission};

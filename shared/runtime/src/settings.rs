@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tidings_domain::ids::OrganizationId;
 use tidings_domain::job::{ProviderId, ProviderIdError};
 use tidings_domain::retry::RetrySchedule;
 use url::Url;
@@ -41,6 +42,19 @@ pub struct Settings {
     pub egress_allow: Vec<IpNet>,
     /// `GRACE_SECONDS`: how long the fast lane owns a new record.
     pub grace: Duration,
+    /// `GENERATORFREQUENCY`: time between two events of the order generator.
+    pub generator_frequency: Duration,
+    /// `GENERATOR_ORGANIZATION`: whose clients get them; the local service has one organization of its own.
+    pub generator_organization: Option<OrganizationId>,
+    /// `SVIX_AUTH_TOKEN` and `SVIX_SERVER_URL`: the server that delivers for a platform's organizations. Without a token
+    /// Tidings does.
+    pub svix: Option<SvixServer>,
+    /// `PRECONFIGURED_ENDPOINTS`: the endpoints that each organization of a platform gets, as JSON.
+    pub preconfigured_endpoints: Option<String>,
+    /// `PRECONFIGURED_BASE_URL`: what their URLs start with.
+    pub preconfigured_base_url: Option<Url>,
+    /// `CONNECTIONS_ENDPOINT`: where API Gateway takes what WebSocket connections are to be sent.
+    pub connections_endpoint: Option<Url>,
     /// `RUST_LOG`: which events are logged.
     pub log_filter: String,
 }
@@ -55,6 +69,32 @@ pub enum Defaults {
     Local,
     /// In AWS: nothing private may be reached.
     Deployed,
+}
+
+/// A Svix server that delivers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SvixServer {
+    /// Its credential.
+    pub token: SvixToken,
+    /// Where it is; Svix's own service if unset.
+    pub url: Option<Url>,
+}
+
+/// The credential of a Svix server. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SvixToken(String);
+
+impl SvixToken {
+    /// To send it to that server.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SvixToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
 }
 
 /// A secret text. `Debug` does not show it.
@@ -168,6 +208,14 @@ impl Settings {
             grace: reader
                 .optional("GRACE_SECONDS", |text| parse_bounded(text, 1, 900))
                 .map_or(Duration::from_secs(if local { 5 } else { 30 }), Duration::from_secs),
+            generator_frequency: reader
+                .optional("GENERATORFREQUENCY", |text| parse_bounded(text, 100, 3_600_000))
+                .map_or(Duration::from_secs(5), Duration::from_millis),
+            generator_organization: reader.optional("GENERATOR_ORGANIZATION", str::parse),
+            svix: reader.svix(),
+            preconfigured_endpoints: reader.lookup("PRECONFIGURED_ENDPOINTS"),
+            preconfigured_base_url: reader.optional("PRECONFIGURED_BASE_URL", parse_endpoint),
+            connections_endpoint: reader.optional("CONNECTIONS_ENDPOINT", parse_base),
             log_filter: reader.text("RUST_LOG", "info"),
         };
         if reader.faults.is_empty() { Ok(settings) } else { Err(SettingsError(reader.faults)) }
@@ -192,6 +240,19 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let value = self.lookup(name)?;
         parse(&value).map_err(|error| self.faults.push(format!("{name}: {error}"))).ok()
     }
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn svix(&mut self) -> Option<SvixServer> {
+        let url = self.optional("SVIX_SERVER_URL", parse_base);
+        let token = self.lookup("SVIX_AUTH_TOKEN")?;
+        Some(SvixServer { token: SvixToken(token), url })
+    }
+}
+
+fn parse_base(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "must be a URL")?;
+    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err("must be an http or https URL") }
 }
 
 fn parse_endpoint(text: &str) -> Result<Url, &'static str> {

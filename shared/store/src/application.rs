@@ -3,16 +3,19 @@
 mod item;
 mod purge;
 
+use std::sync::Arc;
+
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_domain::application::{Application, purge};
 use tidings_domain::idempotency::KeptAnswer;
-use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_domain::ids::{ApplicationId, OrganizationId, RANDOM_BYTES};
+use tidings_domain::metadata::Metadata;
 use tidings_domain::names::{Reference, Uid};
 use tidings_domain::page::{Order, Page, PageLimit, Position};
 
-pub(crate) use self::item::parse_partition;
-use self::item::{application_item, decode_application, decode_uid, uid_item};
+use self::item::{application_item, decode_uid, uid_item};
+pub(crate) use self::item::{decode_application, parse_partition};
 use crate::agenda::{Starts, starting};
 use crate::expression::{Condition, s};
 use crate::list::{List, Walk, filling};
@@ -42,6 +45,40 @@ impl Store {
         // Before anything else: an error does not say that nothing was written.
         self.forget_application(application.organization, application.id);
         created(outcome?, uid, kept)
+    }
+
+    /// The application that has this uid, as it was at most three seconds ago. Where there is none, one is made: of two
+    /// that do so at once, both get the same. One that is there keeps its name.
+    pub async fn ensure_application(
+        &self,
+        organization: OrganizationId,
+        uid: &Uid,
+        name: &str,
+        now: Timestamp,
+        random: [u8; RANDOM_BYTES],
+    ) -> Result<Arc<Application>, StoreError> {
+        let reference = Reference::Uid(uid.clone());
+        for _ in 0..TRIES {
+            if let Some(application) = self.cached_application(organization, &reference, now).await? {
+                return Ok(application);
+            }
+            let application = Application {
+                id: ApplicationId::new(now, random),
+                organization,
+                uid: Some(uid.clone()),
+                name: name.to_owned(),
+                throttle_rate: None,
+                metadata: Metadata::default(),
+                tokens_valid_after: None,
+                created_at: now,
+                updated_at: now,
+            };
+            if self.create_application(&application, None).await? == Created::Written {
+                return Ok(Arc::new(application));
+            }
+        }
+        // Somebody makes and deletes it all the time.
+        Err(StoreError::Contended)
     }
 
     /// An application of this organization, by its id or its uid. One consistent read by id, two by uid. What has the

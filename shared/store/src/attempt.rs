@@ -7,7 +7,7 @@ mod list;
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::Entry;
 use tidings_domain::attempt::Attempt;
@@ -17,11 +17,12 @@ use tidings_domain::message::RETENTION;
 
 pub use self::count::{AttemptCounts, DeliveryCounts};
 pub use self::filter::{AttemptFilter, EndpointMessageFilter};
+pub use self::item::from_image;
 use self::item::{RESPONSE, attempt_item, decode};
 
 use crate::agenda::{Claim, Finished, Starts, apart, starting};
 use crate::batch::Write;
-use crate::expression::Change;
+use crate::expression::{Change, Item};
 use crate::message::NewMessage;
 use crate::query::{Direction, Range, text};
 use crate::transaction::Outcome;
@@ -30,7 +31,16 @@ use crate::{DecodeError, Store, StoreError, keys};
 impl Store {
     /// Writes an attempt. It stays for 90 days from when it was made, a little longer than its message.
     pub async fn put_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        self.write(vec![Write::put(attempt_item(attempt))?]).await
+        self.write(vec![Write::put(self.heard_item(attempt).await)?]).await
+    }
+
+    /// An attempt as it is stored: live, if somebody listens.
+    async fn heard_item(&self, attempt: &Attempt) -> Item {
+        let mut stored = attempt_item(attempt);
+        if self.is_heard(attempt.delivery.organization, attempt.made_at + attempt.duration).await {
+            stored.insert(crate::LIVE.to_owned(), AttributeValue::Bool(true));
+        }
+        stored
     }
 
     /// Writes an attempt with what follows from it, all or nothing: the entry of the next one, which takes the place of the
@@ -51,7 +61,7 @@ impl Store {
         if let Some(claim) = from {
             actions.push(self.take(&keys::agenda(&claim.entry.key))?);
         }
-        actions.push(self.create(attempt_item(attempt))?);
+        actions.push(self.create(self.heard_item(attempt).await)?);
         if let Some((next, starts)) = next {
             let next = from.map_or_else(|| next.clone(), |claim| apart(claim, next));
             // Without a condition: an entry at the same place says the same.
@@ -59,7 +69,7 @@ impl Store {
             actions.push(TransactWriteItem::builder().put(put).build());
         }
         if let Some(told) = told {
-            actions.extend(self.message_actions(told)?);
+            actions.extend(self.message_actions(told, Starts::AtOnce)?);
         }
         match self.transact(actions).await? {
             Outcome::Written => Ok(Finished::Written),
@@ -111,7 +121,8 @@ impl Store {
         id: AttemptId,
     ) -> Result<bool, StoreError> {
         match self.attempt_key(organization, application, message, id).await? {
-            Some(key) => self.change_alone(&key, Change::new().remove(RESPONSE)).await,
+            // Nor is it news once more to those who listen.
+            Some(key) => self.change_alone(&key, Change::new().remove(RESPONSE).remove(crate::LIVE)).await,
             None => Ok(false),
         }
     }

@@ -1,7 +1,9 @@
 //! What hot paths read again and again, kept for three seconds in each process.
 //!
-//! A process sees its own writes at once: whoever writes an application, an endpoint or an event type calls
-//! `forget_application` or `forget_event_type` after it. Other processes see them within [`KEPT`].
+//! A process sees its own writes at once: whoever writes an application, an endpoint, an event type or a connection calls
+//! `forget_application`, `forget_event_type` or `forget_listener` after it. Other processes see them within [`KEPT`].
+
+mod listeners;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,14 +12,17 @@ use std::time::Duration;
 
 use tidings_domain::Timestamp;
 use tidings_domain::application::Application;
+use tidings_domain::connection::Connection;
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::event_type::EventType;
 use tidings_domain::ids::{ApplicationId, OrganizationId};
 use tidings_domain::names::{EventTypeName, Reference};
 use tidings_domain::operational;
-use tidings_domain::page::{Order, PageLimit, Position};
 
-use crate::{Store, StoreError};
+use crate::application::decode_application;
+use crate::endpoint::decode_endpoint;
+use crate::query::{Direction, Range, text};
+use crate::{Store, StoreError, keys};
 
 /// How long something is used without being read again.
 const KEPT: Duration = Duration::from_secs(3);
@@ -46,6 +51,8 @@ pub(crate) struct Cache {
     receivers: Kept<(OrganizationId, ApplicationId), Arc<Receivers>>,
     event_types: Kept<(OrganizationId, EventTypeName), Option<Arc<EventType>>>,
     recipients: Kept<OrganizationId, Option<Arc<Application>>>,
+    listeners: Kept<OrganizationId, Arc<Vec<Connection>>>,
+    heard: Kept<OrganizationId, bool>,
 }
 
 /// Things of one kind.
@@ -159,42 +166,34 @@ impl Store {
         self.cache.event_types.forget(&(organization, name.clone()));
     }
 
-    /// An application and its endpoints from the table.
+    /// An application and its endpoints from the table, where they stand side by side. One consistent query.
     async fn receivers(
         &self,
         organization: OrganizationId,
         application: ApplicationId,
     ) -> Result<Option<Receivers>, StoreError> {
-        let reference = Reference::Id(application);
-        let (found, endpoints) = tokio::try_join!(
-            self.application(organization, &reference),
-            self.some_endpoints(organization, application)
-        )?;
-        Ok(found.map(|application| {
-            let complete = endpoints.is_some();
-            Receivers { application, endpoints: endpoints.unwrap_or_default(), complete }
-        }))
-    }
-
-    /// All endpoints of an application; `None` if they are too many.
-    async fn some_endpoints(
-        &self,
-        organization: OrganizationId,
-        application: ApplicationId,
-    ) -> Result<Option<Vec<Arc<Endpoint>>>, StoreError> {
-        let limit = PageLimit::try_from(250).unwrap_or_default();
-        let (mut endpoints, mut position) = (Vec::new(), None);
-        loop {
-            let page = self.endpoints(organization, application, position, Order::Ascending, limit).await?;
-            position = page.data.last().map(|endpoint| Position::After(endpoint.id));
-            endpoints.extend(page.data.into_iter().map(Arc::new));
-            if endpoints.len() > MAX_ENDPOINTS {
-                return Ok(None);
+        let range = Range {
+            partition: keys::application_partition(organization, application),
+            from: keys::APPLICATION.to_owned(),
+            to: format!("{}{}", keys::ENDPOINT, keys::END),
+        };
+        let most = i32::try_from(MAX_ENDPOINTS + 2).unwrap_or(i32::MAX);
+        let query = self.query(&range, Direction::OldestFirst).consistent_read(true).limit(most);
+        let mut pages = query.into_paginator().items().send();
+        let first = pages.try_next().await?;
+        // Endpoints alone are what a purge has not reached yet.
+        let Some(first) = first.filter(|first| text(first, keys::SK) == Some(keys::APPLICATION)) else {
+            return Ok(None);
+        };
+        let application = decode_application(first)?;
+        let mut endpoints = Vec::new();
+        while let Some(stored) = pages.try_next().await? {
+            if endpoints.len() == MAX_ENDPOINTS {
+                return Ok(Some(Receivers { application, endpoints: Vec::new(), complete: false }));
             }
-            if page.done {
-                return Ok(Some(endpoints));
-            }
+            endpoints.push(Arc::new(decode_endpoint(stored)?));
         }
+        Ok(Some(Receivers { application, endpoints, complete: true }))
     }
 }
 

@@ -4,13 +4,17 @@ mod health;
 mod item;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use tidings_domain::broadcast::MAX_RECEIVERS;
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::idempotency::KeptAnswer;
 use tidings_domain::ids::{ApplicationId, EndpointId, OrganizationId};
 use tidings_domain::names::{Reference, Uid};
 use tidings_domain::page::{Order, Page, PageLimit, Position};
 
-use self::item::{decode_endpoint, decode_uid, endpoint_item, uid_item};
+pub(crate) use self::item::decode_endpoint;
+use self::item::{decode_uid, endpoint_item, uid_item};
+pub use self::item::{from_image, is_quiet, removed_key};
+use crate::agenda::Starts;
 use crate::expression::{Condition, n, s};
 use crate::list::{List, Walk, filling};
 use crate::message::NewMessage;
@@ -27,16 +31,7 @@ impl Store {
         told: Option<&NewMessage<'_>>,
         kept: Option<&KeptAnswer>,
     ) -> Result<Created, StoreError> {
-        let application = keys::application(endpoint.organization, endpoint.application);
-        let mut actions = vec![self.must_stand(&application)?, self.create(endpoint_item(endpoint))?];
-        let uid = match &endpoint.uid {
-            Some(uid) => {
-                actions.push(self.create(uid_item(endpoint, uid))?);
-                Some(actions.len() - 1)
-            }
-            None => None,
-        };
-        actions.extend(self.telling(told)?);
+        let (mut actions, uid) = self.making(endpoint, told)?;
         if let Some(kept) = kept {
             actions.push(self.keep_answer(endpoint.organization, kept, endpoint.created_at)?);
         }
@@ -133,12 +128,7 @@ impl Store {
         let Endpoint { id, organization, application, .. } = *endpoint;
         let mut uid = endpoint.uid.clone();
         for _ in 0..TRIES {
-            let still_named = Condition::exists().and("uid", uid.as_ref().map(|uid| s(uid.as_str())));
-            let mut actions = vec![self.take_when(&keys::endpoint(organization, application, id), still_named)?];
-            if let Some(uid) = &uid {
-                actions.push(self.take(&keys::endpoint_uid(organization, application, uid))?);
-            }
-            actions.extend(self.telling(told)?);
+            let actions = self.removing(organization, application, id, uid.as_ref(), told)?;
             let outcome = self.transact(actions).await;
             self.forget_application(organization, application);
             let Outcome::Refused(refusals) = outcome? else { return Ok(true) };
@@ -171,8 +161,66 @@ impl Store {
         Ok(walk.page(found, limit))
     }
 
+    /// All endpoints of an application, oldest first, but no more than one above [`MAX_RECEIVERS`]. One consistent query
+    /// for each MB of them.
+    pub async fn endpoints_of(
+        &self,
+        organization: OrganizationId,
+        application: ApplicationId,
+    ) -> Result<Vec<Endpoint>, StoreError> {
+        let partition = keys::application_partition(organization, application);
+        let list = List { is_index: false, partition, prefix: keys::ENDPOINT };
+        let mut walk = Walk::new(list, None::<Position<EndpointId>>, Order::Ascending);
+        let mut found = Vec::new();
+        while !walk.is_over() && found.len() <= MAX_RECEIVERS {
+            for stored in walk.next(self, MAX_RECEIVERS + 1 - found.len()).await? {
+                found.push(decode_endpoint(stored)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What writes a new endpoint of an application that is there, which is the first action, its uid, and the message
+    /// that tells of it; and which action takes the uid.
+    pub(crate) fn making(
+        &self,
+        endpoint: &Endpoint,
+        told: Option<&NewMessage<'_>>,
+    ) -> Result<(Vec<TransactWriteItem>, Option<usize>), StoreError> {
+        let application = keys::application(endpoint.organization, endpoint.application);
+        let mut actions = vec![self.must_stand(&application)?, self.create(endpoint_item(endpoint))?];
+        let uid = match &endpoint.uid {
+            Some(uid) => {
+                actions.push(self.create(uid_item(endpoint, uid))?);
+                Some(actions.len() - 1)
+            }
+            None => None,
+        };
+        actions.extend(self.telling(told)?);
+        Ok((actions, uid))
+    }
+
+    /// What deletes an endpoint that has this uid, which is the first action, its uid, and writes the message that tells of
+    /// it.
+    pub(crate) fn removing(
+        &self,
+        organization: OrganizationId,
+        application: ApplicationId,
+        id: EndpointId,
+        uid: Option<&Uid>,
+        told: Option<&NewMessage<'_>>,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let still_named = Condition::exists().and("uid", uid.map(|uid| s(uid.as_str())));
+        let mut actions = vec![self.take_when(&keys::endpoint(organization, application, id), still_named)?];
+        if let Some(uid) = uid {
+            actions.push(self.take(&keys::endpoint_uid(organization, application, uid))?);
+        }
+        actions.extend(self.telling(told)?);
+        Ok(actions)
+    }
+
     /// What writes the message that tells of something, if there is somebody to tell.
     fn telling(&self, told: Option<&NewMessage<'_>>) -> Result<Vec<TransactWriteItem>, StoreError> {
-        told.map_or(Ok(Vec::new()), |message| self.message_actions(message))
+        told.map_or(Ok(Vec::new()), |message| self.message_actions(message, Starts::AtOnce))
     }
 }

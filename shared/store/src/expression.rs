@@ -141,6 +141,14 @@ impl Condition {
         self
     }
 
+    /// And an attribute has a higher value than this.
+    pub(crate) fn and_above(mut self, name: &str, value: AttributeValue) -> Self {
+        self.value(format!(":{name}_least"), value);
+        self.text = format!("{} AND #{name} > :{name}_least", self.text);
+        self.name(name);
+        self
+    }
+
     /// And nobody changed it since `before`. A change that is no later is refused: two could not be told apart.
     pub(crate) fn and_unchanged(self, before: Timestamp, after: Timestamp) -> Self {
         self.and("updated_at", Some(n(before.as_millis()))).and_below("updated_at", n(after.as_millis()))
@@ -158,6 +166,7 @@ impl Condition {
 /// What to change of an existing item.
 #[derive(Debug)]
 pub(crate) struct Change {
+    adds: Vec<String>,
     sets: Vec<String>,
     removes: Vec<String>,
     condition: Condition,
@@ -166,7 +175,15 @@ pub(crate) struct Change {
 impl Change {
     /// Nothing yet, of an item that exists.
     pub(crate) fn new() -> Self {
-        Self { sets: Vec::new(), removes: Vec::new(), condition: Condition::exists() }
+        Self { adds: Vec::new(), sets: Vec::new(), removes: Vec::new(), condition: Condition::exists() }
+    }
+
+    /// Adds to a number.
+    pub(crate) fn add(mut self, name: &str, number: i64) -> Self {
+        self.adds.push(format!("#{name} :{name}"));
+        self.condition.value(format!(":{name}"), n(number));
+        self.condition.name(name);
+        self
     }
 
     /// Gives an attribute a value.
@@ -198,15 +215,21 @@ impl Change {
         self
     }
 
+    /// Only if an attribute has a higher value than this before the change.
+    pub(crate) fn only_above(mut self, name: &str, number: i64) -> Self {
+        self.condition = self.condition.and_above(name, n(number));
+        self
+    }
+
     /// Only if an attribute is not there before the change.
     pub(crate) fn only_without(mut self, name: &str) -> Self {
         self.condition = self.condition.and(name, None);
         self
     }
 
-    /// The `SET` and `REMOVE` clauses.
+    /// The `ADD`, `SET` and `REMOVE` clauses.
     pub(crate) fn update_expression(&self) -> String {
-        let clauses = [("SET", &self.sets), ("REMOVE", &self.removes)];
+        let clauses = [("ADD", &self.adds), ("SET", &self.sets), ("REMOVE", &self.removes)];
         let clauses = clauses.iter().filter(|(_, parts)| !parts.is_empty());
         clauses.map(|(verb, parts)| format!("{verb} {}", parts.join(", "))).collect::<Vec<_>>().join(" ")
     }

@@ -1,6 +1,7 @@
 //! Every key of the table. Parts are joined by `#`, which none of the types that go in can hold: ids are letters, digits
-//! and `_`; names are checked where they are made; a caller's free text is hashed. The tenant leads wherever a
-//! caller can name an item; what only Tidings itself looks for (the agenda, keys by their hash) leads with its kind.
+//! and `_`; names are checked where they are made; a caller's free text is hashed, or is a whole sort key. The tenant leads
+//! wherever a caller can name an item; what only Tidings itself looks for (the agenda, keys by their hash, connections)
+//! leads with its kind.
 
 use std::collections::HashMap;
 
@@ -9,11 +10,14 @@ use tidings_domain::Timestamp;
 use tidings_domain::agenda::{EntryKey, RecordName, Work};
 use tidings_domain::api_key::ApiKeyHash;
 use tidings_domain::attempt::{Attempt, AttemptStatus};
+use tidings_domain::broker::EventName;
+use tidings_domain::connection::ConnectionId;
 use tidings_domain::delivery::Delivery;
 use tidings_domain::idempotency::IdempotencyKey;
 use tidings_domain::ids::{
     ApiKeyId, ApplicationId, AttemptId, BackgroundTaskId, EndpointId, JobId, MessageId, OrganizationId,
 };
+use tidings_domain::initialization::InitializationState;
 use tidings_domain::job::{JobStatus, ProviderId};
 use tidings_domain::names::{EventId, EventTypeName, Uid};
 use tidings_domain::token::TokenHash;
@@ -40,6 +44,9 @@ pub(crate) const APPLICATION: &str = "APP";
 pub(crate) const ENDPOINT: &str = "EP#";
 pub(crate) const MESSAGE: &str = "MSG#";
 pub(crate) const ATTEMPT: &str = "ATT#";
+
+/// What is counted of an application's broadcasts stands beside them.
+pub(crate) const TOTAL: &str = "TOTAL#";
 
 /// Above every character of an id or a name: where a range of keys with one prefix ends.
 pub(crate) const END: &str = "~";
@@ -198,6 +205,63 @@ pub(crate) fn attempt_index_partition(
     format!("{organization}/{application}/{endpoint}")
 }
 
+/// A broadcast of a message. It expires with its message; its partition is not the application's, which takes the messages.
+pub fn broadcast(organization: OrganizationId, application: ApplicationId, message: MessageId) -> Key {
+    Key::new(broadcast_partition(organization, application), format!("{MESSAGE}{message}"))
+}
+
+/// One of the items that together count an application's ended broadcasts.
+pub fn broadcast_total(organization: OrganizationId, application: ApplicationId, shard: u8) -> Key {
+    Key::new(broadcast_partition(organization, application), format!("{TOTAL}{shard:02}"))
+}
+
+pub(crate) fn broadcast_partition(organization: OrganizationId, application: ApplicationId) -> String {
+    format!("{}#BROADCAST", application_partition(organization, application))
+}
+
+/// An application's open broadcasts, by age.
+pub fn open_broadcast_index(organization: OrganizationId, application: ApplicationId, message: MessageId) -> IndexKey {
+    IndexKey { pk: open_broadcast_index_partition(organization, application), sk: message.to_string() }
+}
+
+pub(crate) fn open_broadcast_index_partition(organization: OrganizationId, application: ApplicationId) -> String {
+    format!("{}#OPEN", application_partition(organization, application))
+}
+
+/// A connection that gets live updates.
+pub fn connection(id: &ConnectionId) -> Key {
+    Key::new(format!("{CONNECTION}{id}"), "CONNECTION")
+}
+
+pub(crate) const CONNECTION: &str = "CONNECTION#";
+
+/// An organization's connections.
+pub fn connection_index(organization: OrganizationId, id: &ConnectionId) -> IndexKey {
+    IndexKey { pk: connection_index_partition(organization), sk: id.to_string() }
+}
+
+pub(crate) fn connection_index_partition(organization: OrganizationId) -> String {
+    format!("{organization}#CONNECTION")
+}
+
+/// An organization's names of events, in the order of their bytes.
+pub fn event_name(organization: OrganizationId, name: &EventName) -> Key {
+    Key::new(event_name_partition(organization), name.as_str())
+}
+
+pub(crate) fn event_name_partition(organization: OrganizationId) -> String {
+    format!("{organization}#EVENTNAME")
+}
+
+/// A URL that wants the events of a name: known by the uid of its endpoint, so that it is there once.
+pub fn subscription(organization: OrganizationId, name: &EventName, endpoint: &Uid) -> Key {
+    Key::new(subscription_partition(organization, name), endpoint.as_str())
+}
+
+pub(crate) fn subscription_partition(organization: OrganizationId, name: &EventName) -> String {
+    format!("{organization}#EVENTURL#{}", name.event_type())
+}
+
 /// An organization's event types, by name.
 pub fn event_type(organization: OrganizationId, name: &EventTypeName) -> Key {
     Key::new(event_type_partition(organization), name.as_str())
@@ -210,6 +274,29 @@ pub(crate) fn event_type_partition(organization: OrganizationId) -> String {
 /// The other way.
 pub(crate) fn parse_event_type_partition(pk: &str) -> Option<OrganizationId> {
     pk.strip_suffix("#TYPE")?.parse().ok()
+}
+
+/// The initialization of a platform's organization, by its name.
+pub fn initialization(tenant: OrganizationId, organization: &Uid) -> Key {
+    Key::new(initialization_partition(tenant), organization.as_str())
+}
+
+pub(crate) fn initialization_partition(tenant: OrganizationId) -> String {
+    format!("{tenant}#INITIALIZATION")
+}
+
+/// The other way.
+pub(crate) fn parse_initialization_partition(pk: &str) -> Option<OrganizationId> {
+    pk.strip_suffix("#INITIALIZATION")?.parse().ok()
+}
+
+/// A tenant's initializations in one state, by name.
+pub fn initialization_index(tenant: OrganizationId, state: InitializationState, organization: &Uid) -> IndexKey {
+    IndexKey { pk: initialization_index_partition(tenant, state), sk: organization.to_string() }
+}
+
+pub(crate) fn initialization_index_partition(tenant: OrganizationId, state: InitializationState) -> String {
+    format!("{}#{}", initialization_partition(tenant), state.code())
 }
 
 /// An organization's background tasks, by age.

@@ -15,13 +15,17 @@ pub mod application;
 pub mod attempt;
 pub mod background_task;
 mod batch;
+pub mod broadcast;
 mod cache;
 mod client;
+pub mod connection;
 pub mod endpoint;
 mod error;
+pub mod event_name;
 pub mod event_type;
 mod expression;
 mod idempotency;
+pub mod initialization;
 pub mod job;
 pub mod keys;
 mod list;
@@ -39,6 +43,7 @@ mod update;
 pub use cache::Receivers;
 pub use client::{Options, Store};
 pub use error::{DecodeError, StoreError};
+pub use event_name::Subscribed;
 pub use idempotency::Repetition;
 pub use outcome::{Created, Replaced};
 
@@ -48,3 +53,11 @@ pub const OWED: &str = "owed";
 
 /// The attribute beside [`OWED`] that names the work: `<kind>#<record>`.
 pub const WORK: &str = "work";
+
+/// The attribute, true, of an attempt that was written while somebody of its organization listened to live updates. The
+/// stream's filter asks for it, so that attempts of which nobody would hear cost nothing more.
+pub const LIVE: &str = "live";
+
+/// The attribute, true, of an endpoint whose last change was one of its health, which is no change for people: live
+/// updates leave it out.
+pub const QUIET: &str = "quiet";

@@ -61,6 +61,11 @@ impl Walk {
         Self { is_index, range, direction, is_back, next: None, is_over }
     }
 
+    /// Whether everything was seen.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// Whether everything was seen, or a page and that another one follows.
     pub(crate) fn is_enough(&self, found: usize, limit: PageLimit) -> bool {
         self.is_over || found > limit.get()

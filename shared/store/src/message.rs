@@ -10,12 +10,12 @@ use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_domain::idempotency::{Fingerprint, IdempotencyKey};
 use tidings_domain::ids::{ApplicationId, MessageId, OrganizationId};
-use tidings_domain::message::{Message, RETENTION};
+use tidings_domain::message::{Message, RETENTION, Route};
 
 pub use self::item::from_image;
 use self::item::{PAYLOAD, decode, message_item};
 pub use self::list::MessageFilter;
-use crate::agenda::{entry_item, owing};
+use crate::agenda::{Starts, entry_item, owing};
 use crate::batch::Write;
 use crate::expression::{Change, Item};
 use crate::{Store, StoreError, keys};
@@ -27,6 +27,8 @@ pub struct NewMessage<'a> {
     pub message: &'a Message,
     /// When the schedule may take it: when the fast lane's time is over.
     pub due: Timestamp,
+    /// Who brings it to its receivers.
+    pub route: Route,
 }
 
 /// The `Idempotency-Key` that a message came with.
@@ -62,15 +64,18 @@ pub enum MessageAccepted {
 
 impl NewMessage<'_> {
     fn entry(&self) -> Entry {
-        owed_entry(EntryKey { due: self.due, work: self.message.work() })
+        owed_entry(EntryKey { due: self.due, work: self.message.work(self.route) })
     }
 
     /// Everything that is written of it: the message first.
-    fn items(&self) -> Result<Vec<Item>, StoreError> {
-        let Self { message, due: _ } = self;
+    fn items(&self, starts: Starts) -> Result<Vec<Item>, StoreError> {
+        let Self { message, due: _, route: _ } = self;
         let entry = self.entry();
         let mut stored = message_item(message)?;
-        stored.extend(owing(&entry));
+        match starts {
+            Starts::AtOnce => stored.extend(owing(&entry)),
+            Starts::WhenDue => (),
+        }
         let mut items = vec![stored, entry_item(&entry)];
         if message.expires_early() {
             let key = EntryKey { due: message.payload_until, work: message.expunge_work() };
@@ -100,12 +105,16 @@ impl Store {
     }
 
     async fn put_message(&self, new: &NewMessage<'_>) -> Result<(), StoreError> {
-        self.write(new.items()?.into_iter().map(Write::put).collect::<Result<_, _>>()?).await
+        self.write(new.items(Starts::AtOnce)?.into_iter().map(Write::put).collect::<Result<_, _>>()?).await
     }
 
     /// A message and what it owes, for a transaction that tells of something else.
-    pub(crate) fn message_actions(&self, new: &NewMessage<'_>) -> Result<Vec<TransactWriteItem>, StoreError> {
-        new.items()?.into_iter().map(|item| self.create(item)).collect()
+    pub(crate) fn message_actions(
+        &self,
+        new: &NewMessage<'_>,
+        starts: Starts,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        new.items(starts)?.into_iter().map(|item| self.create(item)).collect()
     }
 
     /// A message of this application. One consistent read.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use tidings_domain::Timestamp;
 use tidings_domain::page::{Page, PageLimit, Position};
 
@@ -104,25 +105,32 @@ impl Store {
 
     /// Items by their keys, those that exist.
     pub(crate) async fn read(&self, wanted: &[Key]) -> Result<HashMap<Key, Item>, StoreError> {
-        self.read_parts(wanted, &[]).await
+        self.read_with(wanted, KeysAndAttributes::builder()).await
     }
 
-    /// These attributes (all if none is named) of items by their keys, those that exist.
+    /// The same, consistent.
+    pub(crate) async fn read_latest(&self, wanted: &[Key]) -> Result<HashMap<Key, Item>, StoreError> {
+        self.read_with(wanted, KeysAndAttributes::builder().consistent_read(true)).await
+    }
+
+    /// These attributes of items by their keys, those that exist.
     pub(crate) async fn read_parts(&self, wanted: &[Key], names: &[&str]) -> Result<HashMap<Key, Item>, StoreError> {
+        let all = [&[keys::PK, keys::SK], names].concat();
+        let expression: Vec<String> = all.iter().map(|name| format!("#{name}")).collect();
+        let mut request = KeysAndAttributes::builder().projection_expression(expression.join(", "));
+        for name in all {
+            request = request.expression_attribute_names(format!("#{name}"), name);
+        }
+        self.read_with(wanted, request).await
+    }
+
+    async fn read_with(&self, wanted: &[Key], how: KeysAndAttributesBuilder) -> Result<HashMap<Key, Item>, StoreError> {
         let mut found = HashMap::new();
         let mut wanted: Vec<Item> = wanted.iter().map(Key::attributes).collect();
         while !wanted.is_empty() {
             let later = wanted.split_off(wanted.len().min(100));
-            let mut request = KeysAndAttributes::builder().set_keys(Some(wanted));
-            if !names.is_empty() {
-                let all = [&[keys::PK, keys::SK], names].concat();
-                let expression: Vec<String> = all.iter().map(|name| format!("#{name}")).collect();
-                request = request.projection_expression(expression.join(", "));
-                for name in all {
-                    request = request.expression_attribute_names(format!("#{name}"), name);
-                }
-            }
-            let answer = self.client.batch_get_item().request_items(&*self.table, request.build()?).send().await?;
+            let request = how.clone().set_keys(Some(wanted)).build()?;
+            let answer = self.client.batch_get_item().request_items(&*self.table, request).send().await?;
             for item in answer.responses.unwrap_or_default().into_values().flatten() {
                 found.extend(key_of(&item).map(|key| (key, item)));
             }

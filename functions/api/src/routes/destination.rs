@@ -84,6 +84,8 @@ impl MessageEndpointOut {
             timeout: _,
             keys: _,
             headers: _,
+            token: _,
+            retried: _,
             failing_since: _,
             created_at,
             updated_at,

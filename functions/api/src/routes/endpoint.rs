@@ -3,75 +3,38 @@
 mod body;
 mod change;
 pub mod headers;
+mod new;
 mod out;
 mod retry_schedule;
 pub mod secret;
 
 use axum::extract::State;
 use serde_json::Value;
-use tidings_domain::Timestamp;
 use tidings_domain::application::Application;
-use tidings_domain::endpoint::{Endpoint, Sealed};
-use tidings_domain::idempotency::KeptAnswer;
+use tidings_domain::endpoint::Endpoint;
 use tidings_domain::ids::{ApplicationId, EndpointId};
 use tidings_domain::names::Reference;
-use tidings_domain::operational::OperationalEvent;
 use tidings_domain::patch::Patch;
-use tidings_domain::signature::EndpointKeys;
+use tidings_egress::Refused;
 use tidings_http::{
-    AnyScope, ApiError, Caller, Idempotency, Json, ListResponse, OrderedListQuery, Path, Query, Reply, created,
-    no_content, ok, uid_of_path,
+    AnyScope, ApiError, Caller, Fault, FaultKind, Idempotency, Json, ListResponse, OrderedListQuery, Path, Query,
+    Reply, created, no_content, ok, uid_of_path,
 };
-use tidings_runtime::random;
 use tidings_store::Created;
 
 pub use self::body::{EndpointIn, EndpointPatch, EndpointUpdate};
-use self::change::{change, tell, uid_taken};
+use self::change::{change, uid_taken};
 pub use self::out::EndpointOut;
 use crate::change::{TRIES, contended};
 use crate::reach;
 use crate::repetition::kept;
 
-/// A new endpoint of an application, made now.
-fn make(state: &crate::State, application: &Application, request: EndpointIn, now: Timestamp) -> Endpoint {
-    let EndpointIn { settings, secret, headers } = request;
-    let mut endpoint = Endpoint {
-        id: EndpointId::new(now, random::bytes()),
-        organization: application.organization,
-        application: application.id,
-        uid: None,
-        url: settings.url.clone(),
-        description: String::new(),
-        event_types: None,
-        channels: None,
-        disabled: false,
-        throttle_rate: None,
-        metadata: settings.metadata.clone(),
-        retry_schedule: None,
-        timeout: None,
-        keys: Sealed(Vec::new()),
-        headers: None,
-        failing_since: None,
-        created_at: now,
-        updated_at: now,
+/// A new endpoint of an application, made now and not written yet.
+fn build(state: &crate::State, application: &Application, request: EndpointIn) -> Result<Endpoint, ApiError> {
+    let refused = |refused: Refused| {
+        ApiError::invalid_body(vec![Fault::new(FaultKind::Value, refused.to_string()).within("url")])
     };
-    settings.replace(&mut endpoint);
-    let keys = EndpointKeys::new(secret.unwrap_or_else(secret::generate));
-    endpoint.keys = secret::seal(&state.vault, &endpoint, &keys);
-    endpoint.headers = headers.and_then(|headers| headers::seal(&state.vault, &endpoint, &headers));
-    endpoint
-}
-
-/// Writes it, and the message that tells of it.
-async fn write(
-    state: &crate::State,
-    application: &Application,
-    endpoint: &Endpoint,
-    kept: Option<&KeptAnswer>,
-) -> Result<Created, ApiError> {
-    let now = endpoint.created_at;
-    let message = tell(state, application, endpoint, OperationalEvent::EndpointCreated, now).await?;
-    Ok(state.store.create_endpoint(endpoint, change::new(state, message.as_ref(), now).as_ref(), kept).await?)
+    state.endpoints().build(application, request.into()).map_err(refused)
 }
 
 fn location(endpoint: &Endpoint) -> String {
@@ -114,10 +77,10 @@ pub async fn create(
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &reference).await?;
     let request = EndpointIn::read(value, &state.egress).map_err(ApiError::invalid_body)?;
-    let endpoint = make(&state, &application, request, state.clock.now());
+    let endpoint = build(&state, &application, request)?;
     let reply = created(location(&endpoint), &EndpointOut::from(endpoint.clone()))?;
     let kept = kept(key, &format!("/api/v1/app/{reference}/endpoint"), &raw, &reply);
-    match write(&state, &application, &endpoint, kept.as_ref()).await? {
+    match state.endpoints().write(&application, &endpoint, kept.as_ref()).await? {
         Created::Written => Ok(reply),
         Created::UidTaken => Err(uid_taken()),
         Created::Repeated(repetition) => Reply::repeated(repetition),
@@ -183,8 +146,8 @@ pub async fn update(
         let uid = uid_of_path(&settings.uid, uid).map_err(|fault| ApiError::invalid_body(vec![fault]))?;
         settings.uid = Patch::Value(uid);
         let request = EndpointIn { settings, secret: None, headers: None };
-        let endpoint = make(&state, &application, request, state.clock.now());
-        match write(&state, &application, &endpoint, None).await? {
+        let endpoint = build(&state, &application, request)?;
+        match state.endpoints().write(&application, &endpoint, None).await? {
             Created::Written => return created(location(&endpoint), &EndpointOut::from(endpoint)),
             // Somebody else was first: then there is something to replace.
             Created::UidTaken => {}
@@ -247,11 +210,5 @@ pub async fn delete(
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
     let endpoint = reach::endpoint(&state, &application, &endpoint).await?;
-    let now = state.clock.now();
-    let message = tell(&state, &application, &endpoint, OperationalEvent::EndpointDeleted, now).await?;
-    if state.store.delete_endpoint(&endpoint, change::new(&state, message.as_ref(), now).as_ref()).await? {
-        Ok(no_content())
-    } else {
-        Err(ApiError::not_found())
-    }
+    if state.endpoints().delete(&application, &endpoint).await? { Ok(no_content()) } else { Err(ApiError::not_found()) }
 }

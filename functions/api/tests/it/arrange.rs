@@ -7,7 +7,7 @@ use tidings_domain::Timestamp;
 use tidings_domain::api_key::{ApiKey, ApiKeySecret};
 use tidings_domain::application::Application;
 use tidings_domain::caller::Caller;
-use tidings_domain::endpoint::{Endpoint, Sealed};
+use tidings_domain::endpoint::{Endpoint, Retried, Sealed};
 use tidings_domain::event_type::EventType;
 use tidings_domain::ids::{ApiKeyId, ApplicationId, EndpointId, JobId};
 use tidings_domain::job::{Job, JobStatus, ProviderId};
@@ -154,6 +154,8 @@ pub(crate) fn imagined_endpoint(application: &Application, number: u8, uid: Opti
         timeout: None,
         keys: Sealed(Vec::new()),
         headers: None,
+        token: None,
+        retried: Retried::All,
         failing_since: None,
         created_at,
         updated_at: created_at,

@@ -57,6 +57,7 @@ pub(crate) fn operations() -> Vec<Operation> {
 impl Operation {
     /// Whether a request for this path is one for this operation.
     pub(crate) fn matches(&self, method: &str, path: &str) -> bool {
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
         let (template, path): (Vec<_>, Vec<_>) = (self.path.split('/').collect(), path.split('/').collect());
         let same = |(part, given): (&&str, &&str)| part.starts_with('{') || part == given;
         self.method == method && template.len() == path.len() && template.iter().zip(&path).all(same)

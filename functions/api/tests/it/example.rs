@@ -7,6 +7,7 @@ use tidings_domain::caller::Caller;
 use tidings_domain::delivery::Delivery;
 use tidings_domain::event_type::EventType;
 use tidings_domain::ids::MessageId;
+use tidings_domain::message::Route;
 
 use crate::arrange::{self, GRACE, imagined_event_type};
 use crate::outbound::{Acme, at};
@@ -42,7 +43,7 @@ async fn an_example_goes_to_one_endpoint_whatever_it_wants_and_to_no_other() {
     let message = id(&acme.service.post(&path, &json!({"eventType": "svix.ping"})).await);
     let (organization, application) = (acme.application.organization, acme.application.id);
     let stored = acme.store().message(organization, application, message, NOW).await.unwrap().unwrap();
-    assert_eq!(acme.owed(&stored.work()).await, [], "it is not fanned out");
+    assert_eq!(acme.owed(&stored.work(Route::Endpoints)).await, [], "it is not fanned out");
     let delivery = Delivery { organization, application, endpoint: picky.id, message };
     let owed = acme.owed(&delivery.work()).await;
     let [entry] = &owed[..] else { panic!("{owed:?}") };

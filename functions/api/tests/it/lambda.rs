@@ -161,6 +161,35 @@ async fn settings_that_are_wrong_are_all_named() {
 }
 
 #[tokio::test]
+async fn a_bad_table_of_preconfigured_endpoints_stops_the_start_with_all_of_its_faults() {
+    let table = Table::start().await;
+    let environment = function(&table)
+        .env("PRECONFIGURED_ENDPOINTS", r#"[{"suffix":"a/b","eventTypes":[]}]"#)
+        .env("PRECONFIGURED_BASE_URL", "https://example.com/?/")
+        .start()
+        .await;
+    environment.time_to_first_next().await.unwrap_err();
+    let logs = environment.logs().join("\n");
+    for fault in ["[0].suffix", "[0].description", "[0].eventTypes", "PRECONFIGURED_BASE_URL"] {
+        assert!(logs.contains(fault), "{fault}: {logs}");
+    }
+}
+
+#[tokio::test]
+async fn with_another_server_it_starts_and_says_that_it_is_not_there() {
+    let table = Table::start().await;
+    let environment = function(&table)
+        .env("SVIX_AUTH_TOKEN", "sk_test.eu")
+        .env("SVIX_SERVER_URL", "http://127.0.0.1:9")
+        .start()
+        .await;
+    let answer = ask(&environment, &get("/api/webhooks/status")).await;
+    let expected = json!({"enabled": true, "provider": "svix", "healthy": false,
+        "error": "the delivery provider refused the connection"});
+    assert_eq!((answer.status, answer.json()), (200, expected));
+}
+
+#[tokio::test]
 async fn without_its_table_it_answers_503_until_the_table_is_there() {
     let table = Table::start().await;
     let job = arrange::pending(table.store(), 1).await;

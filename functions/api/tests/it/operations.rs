@@ -9,13 +9,17 @@ use tidings_domain::application::Application;
 use tidings_domain::attempt::Attempt;
 use tidings_domain::background_task::BackgroundTask;
 use tidings_domain::endpoint::Endpoint;
-use tidings_domain::ids::ApiKeyId;
+use tidings_domain::ids::{ApiKeyId, MessageId};
 use tidings_domain::job::Job;
 use tidings_domain::message::Message;
 use tidings_store::Store;
 
 use crate::arrange;
+use crate::broker;
+use crate::client;
 use crate::documents::{Operation, operations};
+use crate::organization::{ACME, PLATFORM};
+use crate::organization_initialization;
 use crate::outbound;
 use crate::support::organization;
 
@@ -33,6 +37,9 @@ pub(crate) struct Fixtures {
     pub(crate) message: Message,
     pub(crate) attempt: Attempt,
     pub(crate) task: BackgroundTask,
+    pub(crate) client: Endpoint,
+    /// A triggered event that failed at its only URL.
+    pub(crate) job: MessageId,
 }
 
 impl Fixtures {
@@ -44,7 +51,11 @@ impl Fixtures {
         let message = outbound::message(store, &application, 1).await;
         let attempt = outbound::attempt(store, &outbound::failed(&endpoint, &message, 1)).await;
         let task = outbound::task(store, &endpoint, 1).await;
-        Self { failed: arrange::failed(store, 1).await, key, secret, application, endpoint, message, attempt, task }
+        let client = client::registered(store, 1).await;
+        let failed = arrange::failed(store, 1).await;
+        organization_initialization::failed(store, 1, "acme").await;
+        let job = broker::failed(store).await;
+        Self { failed, key, secret, application, endpoint, message, attempt, task, client, job }
     }
 
     /// Without a table that could hold them.
@@ -56,7 +67,9 @@ impl Fixtures {
         let message = outbound::imagined_message(&application, 1);
         let attempt = outbound::failed(&endpoint, &message, 1);
         let task = outbound::imagined_task(&endpoint, 1);
-        Self { failed: arrange::job(1), key, secret, application, endpoint, message, attempt, task }
+        let client = arrange::imagined_endpoint(&application, 1, None);
+        let (failed, job) = (arrange::job(1), message.id);
+        Self { failed, key, secret, application, endpoint, message, attempt, task, client, job }
     }
 
     /// A good request for an operation, with this credential.
@@ -95,6 +108,10 @@ type Make = fn(&Fixtures) -> (String, &'static str);
 
 const JOB: &str = r#"{"providers":["gas"],"callbackUrl":"https://example.com/complete"}"#;
 
+const PAIR: &str = r#"{"eventName":"upload_image","webhookUrl":"https://example.com/1"}"#;
+
+const CLIENT: &str = r#"{"url":"https://example.com/new","token":"a"}"#;
+
 const ENDPOINT: &str = r#"{"url":"https://example.com/"}"#;
 
 const PING: &str = r#"{"eventType":"svix.ping"}"#;
@@ -105,6 +122,20 @@ const ROWS: &[(&str, Make)] = &[
     ("api-key.create", |_| ("/api/v1/api-key".to_owned(), "{}")),
     ("api-key.list", |_| ("/api/v1/api-key".to_owned(), "")),
     ("api-key.revoke", |fixtures| (format!("/api/v1/api-key/{}", fixtures.key), "")),
+    ("broker.dead-letter.list", |_| ("/api/v0/dead-letters".to_owned(), "")),
+    ("broker.job.count", |_| ("/api/v0/trigger-event".to_owned(), "")),
+    ("broker.job.create", |_| ("/api/v0/trigger-event/upload_image".to_owned(), r#"{"a":1}"#)),
+    ("broker.job.get", |fixtures| (format!("/api/v0/trigger-event/{}", fixtures.job), "")),
+    ("broker.job.replay", |fixtures| (format!("/api/v0/trigger-event/{}/replay", fixtures.job), "")),
+    ("broker.subscription.create", |_| ("/api/v0/webhooks".to_owned(), PAIR)),
+    ("broker.subscription.delete", |_| ("/api/v0/webhooks".to_owned(), PAIR)),
+    ("broker.subscription.get", |_| ("/api/v0/webhooks/upload_image".to_owned(), "")),
+    ("broker.subscription.list", |_| ("/api/v0/webhooks".to_owned(), "")),
+    ("client.create", |_| ("/api/webhooks".to_owned(), CLIENT)),
+    ("client.delete", |fixtures| (format!("/api/webhooks?url={}", fixtures.client.url), "")),
+    ("client.list", |_| ("/api/webhooks".to_owned(), "")),
+    ("client.list-batches", |_| ("/api/webhooks/batches".to_owned(), "")),
+    ("client.trigger", |_| ("/api/webhooks/test".to_owned(), r#"{"payload":["aaaa"]}"#)),
     ("complete.create", |_| ("/complete".to_owned(), r#"{"jobId":"job_1","data":[]}"#)),
     ("docs.openapi", |_| ("/openapi.json".to_owned(), "")),
     ("application.get-stats", |fixtures| (fixtures.below_application("/stats"), "")),
@@ -116,6 +147,22 @@ const ROWS: &[(&str, Make)] = &[
     ("job.retry", |fixtures| (format!("/webhook/{}/retry", fixtures.failed.id), "")),
     ("job.signing-secret", |_| ("/webhook/signing-secret".to_owned(), "")),
     ("logout_api_v1_auth_logout__post", |_| ("/api/v1/auth/logout".to_owned(), "")),
+    ("organization.create-endpoint", |_| (format!("{ACME}/endpoints"), ENDPOINT)),
+    ("organization.create-preconfigured-endpoints", |_| (format!("{ACME}/preconfigured-endpoints"), "")),
+    ("organization.delete-endpoint", |fixtures| (format!("{ACME}/endpoints/{}", fixtures.endpoint.id), "")),
+    ("organization.get-initialization-stats", |_| (format!("{PLATFORM}/initialization-stats"), "")),
+    ("organization.get-initialization-status", |_| (format!("{ACME}/initialization-status"), "")),
+    ("organization.get-status", |_| (format!("{PLATFORM}/status"), "")),
+    ("organization.initialize", |_| (format!("{ACME}/initialize"), "")),
+    ("organization.list-attempts", |fixtures| (format!("{ACME}/messages/{}/attempts", fixtures.message.id), "")),
+    ("organization.list-endpoints", |_| (format!("{ACME}/endpoints"), "")),
+    ("organization.list-preconfigured-endpoints", |_| (format!("{PLATFORM}/preconfigured-endpoints"), "")),
+    ("organization.retry-failed-initializations", |_| (format!("{PLATFORM}/retry-failed-initializations"), "")),
+    ("organization.send", |_| (format!("{ACME}/send"), r#"{"eventType":"a","payload":{}}"#)),
+    ("organization.send-event", |_| {
+        (format!("{PLATFORM}/events"), r#"{"event":"organization.created","organizationId":"acme"}"#)
+    }),
+    ("organization.update-all-endpoints", |_| (format!("{PLATFORM}/update-all-endpoints"), "")),
     ("patch_application", |fixtures| (fixtures.below_application(""), "{}")),
     ("patch_endpoint", |fixtures| (fixtures.below_endpoint(""), "{}")),
     ("patch_event_type", |_| ("/api/v1/event-type/user.signup".to_owned(), r#"{"description":"x"}"#)),

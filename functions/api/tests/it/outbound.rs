@@ -11,7 +11,7 @@ use tidings_domain::background_task::{BackgroundTask, BackgroundTaskStatus, Back
 use tidings_domain::delivery::{Delivery, Trigger};
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::ids::{AttemptId, BackgroundTaskId, MessageId};
-use tidings_domain::message::{Message, RETENTION};
+use tidings_domain::message::{Message, RETENTION, Route};
 use tidings_store::message::{MessageAccepted, NewMessage};
 use tidings_store::{Created, Store};
 
@@ -45,7 +45,7 @@ pub(crate) fn imagined_message(application: &Application, number: i64) -> Messag
 
 /// Writes a message.
 pub(crate) async fn write(store: &Store, message: &Message) {
-    let new = NewMessage { message, due: message.created_at + GRACE };
+    let new = NewMessage { message, due: message.created_at + GRACE, route: Route::Endpoints };
     assert_eq!(store.create_message(&new, None).await.unwrap(), MessageAccepted::Written);
 }
 

@@ -20,7 +20,7 @@ use tidings_store::Store;
 use crate::arrange;
 use crate::documents::{Operation, operations};
 use crate::operations::Fixtures;
-use crate::support::{Answer, SECRET, Service, organization, token};
+use crate::support::{Answer, SECRET, Service, admin, token};
 
 /// What the table answers to everything.
 #[derive(Debug, Clone, Copy)]
@@ -140,12 +140,26 @@ async fn statuses(bearer: &str) -> String {
 
 #[tokio::test]
 async fn no_operation_tells_how_the_table_fails() {
-    assert_snapshot!(statuses(&token(&organization(1))).await, @"
+    assert_snapshot!(statuses(&token(&admin(1))).await, @"
                                                          throttled     limited   cancelled      broken     no JSON     refused    no table     cut off unreachable    time-out
     api-key.create                                             503         503         500         503         503         500         500         500         503         503
     api-key.list                                               503         503         500         503         503         500         500         500         503         503
     api-key.revoke                                             503         503         500         503         503         500         500         500         503         503
     application.get-stats                                      503         503         500         503         503         500         500         500         503         503
+    broker.dead-letter.list                                    503         503         500         503         503         500         500         500         503         503
+    broker.job.count                                           503         503         500         503         503         500         500         500         503         503
+    broker.job.create                                          503         503         500         503         503         500         500         500         503         503
+    broker.job.get                                             503         503         500         503         503         500         500         500         503         503
+    broker.job.replay                                          503         503         500         503         503         500         500         500         503         503
+    broker.subscription.create                                 503         503         500         503         503         500         500         500         503         503
+    broker.subscription.delete                                 503         503         500         503         503         500         500         500         503         503
+    broker.subscription.get                                    503         503         500         503         503         500         500         500         503         503
+    broker.subscription.list                                   503         503         500         503         503         500         500         500         503         503
+    client.create                                              503         503         500         503         503         500         500         500         503         503
+    client.delete                                              503         503         500         503         503         500         500         500         503         503
+    client.list                                                503         503         500         503         503         500         500         500         503         503
+    client.list-batches                                        503         503         500         503         503         500         500         500         503         503
+    client.trigger                                             503         503         500         503         503         500         500         500         503         503
     complete.create                                            200         200         200         200         200         200         200         200         200         200
     docs.openapi                                               200         200         200         200         200         200         200         200         200         200
     docs.page                                                  200         200         200         200         200         200         200         200         200         200
@@ -156,6 +170,20 @@ async fn no_operation_tells_how_the_table_fails() {
     job.retry                                                  503         503         500         503         503         500         500         500         503         503
     job.signing-secret                                         200         200         200         200         200         200         200         200         200         200
     logout_api_v1_auth_logout__post                            403         403         403         403         403         403         403         403         403         403
+    organization.create-endpoint                               503         503         500         503         503         500         500         500         503         503
+    organization.create-preconfigured-endpoints                503         503         500         503         503         500         500         500         503         503
+    organization.delete-endpoint                               503         503         500         503         503         500         500         500         503         503
+    organization.get-initialization-stats                      503         503         500         503         503         500         500         500         503         503
+    organization.get-initialization-status                     503         503         500         503         503         500         500         500         503         503
+    organization.get-status                                    200         200         200         200         200         200         200         200         200         200
+    organization.initialize                                    503         503         500         503         503         500         500         500         503         503
+    organization.list-attempts                                 503         503         500         503         503         500         500         500         503         503
+    organization.list-endpoints                                503         503         500         503         503         500         500         500         503         503
+    organization.list-preconfigured-endpoints                  200         200         200         200         200         200         200         200         200         200
+    organization.retry-failed-initializations                  503         503         500         503         503         500         500         500         503         503
+    organization.send                                          503         503         500         503         503         500         500         500         503         503
+    organization.send-event                                    503         503         503         503         503         500         500         500         503         503
+    organization.update-all-endpoints                          503         503         500         503         503         500         500         500         503         503
     patch_application                                          503         503         500         503         503         500         500         500         503         503
     patch_endpoint                                             503         503         500         503         503         500         500         500         503         503
     patch_event_type                                           503         503         500         503         503         500         500         500         503         503
@@ -213,6 +241,20 @@ async fn no_operation_tells_how_the_look_up_of_an_api_key_fails() {
     api-key.list                                               503         503         500         503         503         500         500         500         503         503
     api-key.revoke                                             503         503         500         503         503         500         500         500         503         503
     application.get-stats                                      503         503         500         503         503         500         500         500         503         503
+    broker.dead-letter.list                                    503         503         500         503         503         500         500         500         503         503
+    broker.job.count                                           503         503         500         503         503         500         500         500         503         503
+    broker.job.create                                          503         503         500         503         503         500         500         500         503         503
+    broker.job.get                                             503         503         500         503         503         500         500         500         503         503
+    broker.job.replay                                          503         503         500         503         503         500         500         500         503         503
+    broker.subscription.create                                 503         503         500         503         503         500         500         500         503         503
+    broker.subscription.delete                                 503         503         500         503         503         500         500         500         503         503
+    broker.subscription.get                                    503         503         500         503         503         500         500         500         503         503
+    broker.subscription.list                                   503         503         500         503         503         500         500         500         503         503
+    client.create                                              503         503         500         503         503         500         500         500         503         503
+    client.delete                                              503         503         500         503         503         500         500         500         503         503
+    client.list                                                503         503         500         503         503         500         500         500         503         503
+    client.list-batches                                        503         503         500         503         503         500         500         500         503         503
+    client.trigger                                             503         503         500         503         503         500         500         500         503         503
     complete.create                                            200         200         200         200         200         200         200         200         200         200
     docs.openapi                                               200         200         200         200         200         200         200         200         200         200
     docs.page                                                  200         200         200         200         200         200         200         200         200         200
@@ -223,6 +265,20 @@ async fn no_operation_tells_how_the_look_up_of_an_api_key_fails() {
     job.retry                                                  503         503         500         503         503         500         500         500         503         503
     job.signing-secret                                         503         503         500         503         503         500         500         500         503         503
     logout_api_v1_auth_logout__post                            503         503         500         503         503         500         500         500         503         503
+    organization.create-endpoint                               503         503         500         503         503         500         500         500         503         503
+    organization.create-preconfigured-endpoints                503         503         500         503         503         500         500         500         503         503
+    organization.delete-endpoint                               503         503         500         503         503         500         500         500         503         503
+    organization.get-initialization-stats                      503         503         500         503         503         500         500         500         503         503
+    organization.get-initialization-status                     503         503         500         503         503         500         500         500         503         503
+    organization.get-status                                    503         503         500         503         503         500         500         500         503         503
+    organization.initialize                                    503         503         500         503         503         500         500         500         503         503
+    organization.list-attempts                                 503         503         500         503         503         500         500         500         503         503
+    organization.list-endpoints                                503         503         500         503         503         500         500         500         503         503
+    organization.list-preconfigured-endpoints                  503         503         500         503         503         500         500         500         503         503
+    organization.retry-failed-initializations                  503         503         500         503         503         500         500         500         503         503
+    organization.send                                          503         503         500         503         503         500         500         500         503         503
+    organization.send-event                                    503         503         500         503         503         500         500         500         503         503
+    organization.update-all-endpoints                          503         503         500         503         503         500         500         500         503         503
     patch_application                                          503         503         500         503         503         500         500         500         503         503
     patch_endpoint                                             503         503         500         503         503         500         500         500         503         503
     patch_event_type                                           503         503         500         503         503         500         500         500         503         503
@@ -279,7 +335,7 @@ async fn no_operation_tells_what_is_wrong_with_an_item_that_cannot_be_read() {
         let service = Service::start().await;
         let fixtures = Fixtures::arrange(&service.store).await;
         spoil(&service.store).await;
-        let answer = service.send(fixtures.request(&operation, Some(&token(&organization(1))))).await;
+        let answer = service.send(fixtures.request(&operation, Some(&token(&admin(1))))).await;
         tells_nothing(&operation, "an item is spoilt", &answer);
         writeln!(statuses, "{:50}{}", operation.id, answer.status).unwrap();
     }
@@ -288,6 +344,20 @@ async fn no_operation_tells_what_is_wrong_with_an_item_that_cannot_be_read() {
     api-key.list                                      500
     api-key.revoke                                    500
     application.get-stats                             500
+    broker.dead-letter.list                           500
+    broker.job.count                                  500
+    broker.job.create                                 202
+    broker.job.get                                    500
+    broker.job.replay                                 500
+    broker.subscription.create                        200
+    broker.subscription.delete                        500
+    broker.subscription.get                           200
+    broker.subscription.list                          200
+    client.create                                     500
+    client.delete                                     500
+    client.list                                       500
+    client.list-batches                               500
+    client.trigger                                    500
     complete.create                                   200
     docs.openapi                                      200
     docs.page                                         200
@@ -298,6 +368,20 @@ async fn no_operation_tells_what_is_wrong_with_an_item_that_cannot_be_read() {
     job.retry                                         500
     job.signing-secret                                200
     logout_api_v1_auth_logout__post                   403
+    organization.create-endpoint                      500
+    organization.create-preconfigured-endpoints       500
+    organization.delete-endpoint                      500
+    organization.get-initialization-stats             200
+    organization.get-initialization-status            500
+    organization.get-status                           200
+    organization.initialize                           500
+    organization.list-attempts                        500
+    organization.list-endpoints                       500
+    organization.list-preconfigured-endpoints         200
+    organization.retry-failed-initializations         500
+    organization.send                                 500
+    organization.send-event                           202
+    organization.update-all-endpoints                 500
     patch_application                                 500
     patch_endpoint                                    500
     patch_event_type                                  500

@@ -9,10 +9,13 @@ use serde_json::Value;
 use tidings_domain::Timestamp;
 use tidings_domain::caller::{Caller, Role, Scope};
 use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_domain::preconfigured::Preconfigured;
 use tidings_egress::Egress;
 use tidings_harness::{Table, TestClock};
 use tidings_http::Credentials;
 use tidings_http::credential::{MintOptions, mint};
+use tidings_outbound::endpoint::Endpoints;
+use tidings_outbound::provider::Provider;
 use tidings_runtime::Settings;
 use tidings_runtime::settings::Defaults;
 use tidings_store::Store;
@@ -35,15 +38,29 @@ impl Service {
     }
 
     pub(crate) fn over(store: Store) -> Self {
+        Self::with(store, &[])
+    }
+
+    /// With these variables set.
+    pub(crate) fn with(store: Store, variables: &[(&str, &str)]) -> Self {
         let egress = Egress::new(tidings_egress::Options::default()).unwrap();
         let settings = Settings::read(Defaults::Deployed, |name| match name {
             "TIDINGS_JWT_SECRET" => Some(SECRET.to_owned()),
             "GRACE_SECONDS" => Some("30".to_owned()),
-            _ => None,
+            name => variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned()),
         })
         .unwrap();
         let clock = TestClock::standing(NOW);
         let credentials = Credentials::from_settings(&settings, &store, &clock.clock()).unwrap();
+        let endpoints = Endpoints {
+            store: store.clone(),
+            egress: egress.clone(),
+            vault: vault(),
+            clock: clock.clock(),
+            grace: settings.grace,
+        };
+        let provider = Provider::new(endpoints, settings.svix.as_ref());
+        let route = provider.route();
         let router = Router::new()
             .merge(api::router(api::State {
                 store: store.clone(),
@@ -53,6 +70,13 @@ impl Service {
                 clock: clock.clock(),
                 secret: settings.jwt_secret.unwrap(),
                 grace: settings.grace,
+                provider,
+                preconfigured: Preconfigured::parse(
+                    settings.preconfigured_endpoints.as_deref(),
+                    settings.preconfigured_base_url.as_ref(),
+                )
+                .unwrap()
+                .into(),
             }))
             .merge(intake::router(intake::State {
                 store: store.clone(),
@@ -61,6 +85,7 @@ impl Service {
                 clock: clock.clock(),
                 providers: settings.providers.into(),
                 grace: settings.grace,
+                route,
             }))
             .merge(provider::router(provider::State { failure_probability: 0.0 }))
             .merge(complete::router());
@@ -196,6 +221,16 @@ pub(crate) fn organization(number: u8) -> Caller {
         organizations: Vec::new(),
         feature_flags: Vec::new(),
     }
+}
+
+/// Somebody who reaches every organization of the platform of an organization.
+pub(crate) fn admin(number: u8) -> Caller {
+    Caller { role: Role::Admin, ..organization(number) }
+}
+
+/// Somebody who reaches one of them.
+pub(crate) fn member(number: u8, of: &str) -> Caller {
+    Caller { organizations: vec![of.to_owned()], ..organization(number) }
 }
 
 pub(crate) fn application() -> Caller {

@@ -11,7 +11,7 @@ use tidings_domain::Timestamp;
 use tidings_domain::application::Application;
 use tidings_domain::idempotency::Fingerprint;
 use tidings_domain::ids::{ApplicationId, MessageId, OrganizationId};
-use tidings_domain::message::{MAX_PAYLOAD_BYTES, Message};
+use tidings_domain::message::{MAX_PAYLOAD_BYTES, Message, Route};
 use tidings_domain::names::Reference;
 use tidings_http::{
     ApiError, ApplicationIn, Caller, Content, Fault, Idempotency, JsonAround, MessageOut, Organization, Path, Query,
@@ -85,7 +85,7 @@ pub async fn create(
         let fingerprint = Fingerprint::of("POST", &format!("/api/v1/app/{reference}/msg"), &raw);
         MessageKey { key, fingerprint }
     });
-    let new = NewMessage { message: &message, due: now + state.grace };
+    let new = NewMessage { message: &message, due: now + state.grace, route: Route::Endpoints };
     match state.store.create_message(&new, key.as_ref()).await? {
         MessageAccepted::Written => accepted(&MessageOut::at(&message, now, content)?),
         MessageAccepted::Repeated { id, created_at } => {

@@ -3,7 +3,9 @@
 //! Requests go through the router that the function serves, over the embedded engine.
 
 mod bodies;
+mod broker;
 mod callback_urls;
+mod client;
 mod create;
 mod credentials;
 mod edge;
@@ -13,5 +15,7 @@ mod message;
 mod message_bodies;
 mod message_faults;
 mod message_schema;
+mod organization;
+mod organization_event;
 mod store_faults;
 mod support;

@@ -12,6 +12,7 @@ use tidings_domain::Timestamp;
 use tidings_domain::application::Application;
 use tidings_domain::caller::{Caller, Role, Scope};
 use tidings_domain::ids::{ApplicationId, OrganizationId};
+use tidings_domain::message::Route;
 use tidings_domain::metadata::Metadata;
 use tidings_egress::Egress;
 use tidings_harness::{Table, TestClock};
@@ -54,6 +55,7 @@ impl Service {
             clock: clock.clock(),
             providers: settings.providers.into(),
             grace: settings.grace,
+            route: if settings.svix.is_some() { Route::Provider } else { Route::Endpoints },
         };
         Self { router: tidings_http::finish(intake::router(state)), table, clock }
     }
@@ -70,6 +72,11 @@ impl Service {
     /// What is answered to a request for a message of the application `acme`, as text.
     pub(crate) async fn message(&self, body: impl Into<Body>) -> String {
         shown(self.send(post_message("acme").body(body.into()).unwrap()).await).await
+    }
+
+    /// What is answered to a body that the admin of organization 1 posts to a path below `/api/webhooks`, as text.
+    pub(crate) async fn platform(&self, path: &str, body: impl Into<Body>) -> String {
+        shown(self.send(post_platform(&token(&admin(1)), path).body(body.into()).unwrap()).await).await
     }
 
     /// The application `acme` of organization 1.
@@ -137,6 +144,11 @@ pub(crate) fn organization(number: u8) -> Caller {
     }
 }
 
+/// Somebody who reaches every organization of the platform of an organization.
+pub(crate) fn admin(number: u8) -> Caller {
+    Caller { role: Role::Admin, ..organization(number) }
+}
+
 pub(crate) fn application() -> Caller {
     let id = ApplicationId::new(Timestamp::from_millis(1_700_000_000_000), [9; 15]);
     Caller { scope: Scope::Application(id), ..organization(1) }
@@ -165,6 +177,13 @@ pub(crate) fn post_message(application: &str) -> http::request::Builder {
 
 pub(crate) fn post_message_as(bearer: &str, application: &str) -> http::request::Builder {
     Request::post(format!("/api/v1/app/{application}/msg"))
+        .header("authorization", format!("Bearer {bearer}"))
+        .header("content-type", "application/json")
+}
+
+/// A request for a path below `/api/webhooks`.
+pub(crate) fn post_platform(bearer: &str, path: &str) -> http::request::Builder {
+    Request::post(format!("/api/webhooks/{path}"))
         .header("authorization", format!("Bearer {bearer}"))
         .header("content-type", "application/json")
 }

@@ -4,6 +4,7 @@ use http::StatusCode;
 use tidings_domain::Timestamp;
 use tidings_domain::attempt::{Attempt, AttemptStatus};
 use tidings_domain::endpoint::Endpoint;
+use tidings_domain::message::Route;
 use tidings_domain::names::{Reference, Uid};
 use tidings_store::StoreError;
 use tidings_store::attempt::AttemptFilter;
@@ -64,7 +65,8 @@ async fn disable_as_seen(
 ) -> Result<bool, StoreError> {
     let event = operational::about_disabling(endpoint, app_uid, now);
     let told = operational::message(context, endpoint.organization, endpoint.application, &event, now).await?;
-    let told = told.as_ref().map(|message| NewMessage { message, due: now + context.options.grace });
+    let told =
+        told.as_ref().map(|message| NewMessage { message, due: now + context.options.grace, route: Route::Endpoints });
     let disabled = context.options.store.disable_endpoint(endpoint, now, told.as_ref()).await?;
     if disabled {
         warn!(endpoint.id = %endpoint.id, "disabled an endpoint");

@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::StatusCode;
 use tidings_domain::Timestamp;
 use tidings_domain::attempt::kept_response;
+use tidings_domain::endpoint::Retried;
 use tidings_egress::Response;
 use tidings_store::StoreError;
 use tidings_telemetry::chain;
@@ -26,6 +27,8 @@ pub(super) struct Answer {
 pub(super) enum Verdict {
     Taken,
     Failed,
+    /// The answer would be the same another time.
+    Final,
     /// The endpoint says that it will never take anything again.
     Gone,
     /// It was not given the time that is its due.
@@ -38,12 +41,13 @@ pub(super) async fn send(context: &Context, order: &Order<'_>, at: Timestamp) ->
     let endpoint = order.endpoint;
     let signer = context.signers.of(&options.vault, endpoint)?;
     let id = order.message.id.to_string();
+    let body = signer.body(order.payload);
     let request = Signed {
         id: &id,
         url: endpoint.url.as_url(),
         headers: signer.headers.clone(),
-        signatures: &signer.keys.signatures(&id, at, order.payload),
-        body: order.payload.clone(),
+        signatures: &signer.keys.signatures(&id, at, &body),
+        body,
         at,
     };
     let started = tokio::time::Instant::now();
@@ -57,7 +61,7 @@ pub(super) async fn send(context: &Context, order: &Order<'_>, at: Timestamp) ->
             } else {
                 context.destinations.failed(&destination, now);
             }
-            judge(&answer, now)
+            judge(&answer, endpoint.retried, now)
         }
         Err(error) => {
             if !error.is_timeout() {
@@ -80,10 +84,11 @@ pub(super) async fn send(context: &Context, order: &Order<'_>, at: Timestamp) ->
     })
 }
 
-fn judge(answer: &Response, now: Timestamp) -> Answer {
+fn judge(answer: &Response, retried: Retried, now: Timestamp) -> Answer {
     let verdict = match answer.status {
         status if status.is_success() => Verdict::Taken,
         StatusCode::GONE => Verdict::Gone,
+        status if !retried.includes(status.as_u16()) => Verdict::Final,
         _ => Verdict::Failed,
     };
     let asks_to_wait = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&answer.status);

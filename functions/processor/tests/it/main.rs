@@ -4,11 +4,16 @@
 
 mod attempts;
 mod batches;
+mod broadcast;
 mod callbacks;
 mod concurrency;
+mod delivery_provider;
 mod disabling;
+mod envelope;
 mod fan_out;
 mod fast_lane;
+mod forward;
+mod initialization;
 mod isolation;
 mod kill;
 mod kill_messages;
@@ -19,6 +24,7 @@ mod providers;
 mod rate_limits;
 mod removal;
 mod requests;
+mod retried;
 mod slow_lane;
 mod store_faults;
 mod support;

@@ -10,16 +10,21 @@ use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, SHARDS};
 use tidings_domain::ids::{JobId, OrganizationId};
 use tidings_domain::job::{Job, JobStatus, ProviderId};
+use tidings_domain::preconfigured::Preconfigured;
 use tidings_domain::retry::RetrySchedule;
 use tidings_domain::webhook_url::WebhookUrl;
 use tidings_egress::Egress;
 use tidings_harness::{Changes, Function, Plan, Providers, Receiver, Table, TestClock};
+use tidings_outbound::endpoint::Endpoints;
+use tidings_outbound::provider::Provider;
+use tidings_runtime::settings::SvixServer;
 use tidings_store::job::{Accepted, StoredJob};
 use tidings_telemetry::metric::Metrics;
 use tidings_vault::Vault;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub(crate) mod outbound;
+pub(crate) mod platform;
 
 pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
 
@@ -49,8 +54,14 @@ static MACHINE: RwLock<()> = RwLock::const_new(());
 
 /// A share of the machine, or all of it.
 enum Machine {
-    Shared { _guard: RwLockReadGuard<'static, ()> },
-    Whole { _guard: RwLockWriteGuard<'static, ()> },
+    Shared {
+        _guard: RwLockReadGuard<'static, ()>,
+    },
+    Whole {
+        _guard: RwLockWriteGuard<'static, ()>,
+    },
+    /// The share of another world of the same test.
+    Borrowed,
 }
 
 pub(crate) struct World {
@@ -58,6 +69,10 @@ pub(crate) struct World {
     pub(crate) providers: Providers,
     pub(crate) receiver: Receiver,
     pub(crate) clock: TestClock,
+    /// Who delivers for organizations; the service itself if unset.
+    pub(crate) svix: Option<SvixServer>,
+    /// What organizations get: two endpoints of this world's receiver.
+    pub(crate) preconfigured: Preconfigured,
     changes: Changes,
     _machine: Machine,
 }
@@ -95,14 +110,22 @@ impl World {
         Self::on(Machine::Whole { _guard: MACHINE.write().await }).await
     }
 
+    /// Another one, in the same test.
+    pub(crate) async fn beside(_: &Self) -> Self {
+        Self::on(Machine::Borrowed).await
+    }
+
     async fn on(machine: Machine) -> Self {
         let table = Table::start().await;
         let changes = table.changes();
+        let receiver = Receiver::start(Plan::status(200)).await;
         Self {
             table,
             changes,
             providers: Providers::healthy().await,
-            receiver: Receiver::start(Plan::status(200)).await,
+            svix: None,
+            preconfigured: preconfigured(&receiver.url()),
+            receiver,
             clock: TestClock::running(),
             _machine: machine,
         }
@@ -115,10 +138,11 @@ impl World {
 
     pub(crate) fn processor_with(&self, wishes: Wishes) -> Processor {
         let Wishes { schedule, retry_schedule, patience, fast_patience, stay } = wishes;
-        let allow = vec!["127.0.0.0/8".parse().unwrap()];
         Processor::new(Options {
+            provider: self.provider(),
+            preconfigured: self.preconfigured.clone(),
             store: self.table.faulty_store().clone(),
-            egress: Egress::new(tidings_egress::Options { allow, ..Default::default() }).unwrap(),
+            egress: egress(),
             clock: self.clock.clock(),
             metrics: Metrics::off(),
             secret: SECRET.parse().unwrap(),
@@ -131,6 +155,18 @@ impl World {
             fast_request_timeout: fast_patience.min(patience),
             stay,
         })
+    }
+
+    /// Who delivers for organizations.
+    pub(crate) fn provider(&self) -> Provider {
+        let endpoints = Endpoints {
+            store: self.table.faulty_store().clone(),
+            egress: egress(),
+            vault: vault(),
+            clock: self.clock.clock(),
+            grace: GRACE,
+        };
+        Provider::new(endpoints, self.svix.as_ref())
     }
 
     /// The binary, set up alike.
@@ -240,6 +276,20 @@ impl World {
         }
         assert_eq!(self.agenda().await, []);
     }
+}
+
+/// Two endpoints of a receiver for each organization.
+pub(crate) fn preconfigured(base: &str) -> Preconfigured {
+    let table = r#"[
+        {"suffix": "created", "description": "New ones", "eventTypes": ["user.created"]},
+        {"suffix": "all", "description": "All", "eventTypes": ["user.created", "user.deleted"]}
+    ]"#;
+    Preconfigured::parse(Some(table), Some(&base.parse().unwrap())).unwrap()
+}
+
+pub(crate) fn egress() -> Egress {
+    let allow = vec!["127.0.0.0/8".parse().unwrap()];
+    Egress::new(tidings_egress::Options { allow, ..Default::default() }).unwrap()
 }
 
 pub(crate) fn vault() -> Vault {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::fixture;
+use super::{fixture, set};
 
 /// An HTTP request, to be turned into an event.
 #[derive(Debug, Clone)]
@@ -136,10 +136,6 @@ impl HttpRequest {
         fields.insert("body".to_owned(), text.into());
         fields.insert("isBase64Encoded".to_owned(), is_base64.into());
     }
-}
-
-fn set(event: &mut Value, pointer: &str, value: Value) {
-    *event.pointer_mut(pointer).expect("the fixture has the field") = value;
 }
 
 /// The last value of each parameter, as a REST API gives it. An HTTP API joins them; no route takes one twice.

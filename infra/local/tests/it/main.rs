@@ -1,7 +1,10 @@
 //! The `tidings` binary, as its users run it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs, reason = "tests")]
 
+mod broker;
+mod clients;
 mod commands;
+mod delivery_provider;
 mod kill;
 mod serve;
 mod support;

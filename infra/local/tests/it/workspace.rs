@@ -11,12 +11,20 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
         "tidings-runtime" | "tidings-store" | "tidings-telemetry" => &["tidings-domain"],
         "tidings-vault" => &["tidings-domain", "tidings-runtime"],
         "tidings-http" => &["tidings-domain", "tidings-runtime", "tidings-store", "tidings-telemetry"],
+        "tidings-outbound" => &[
+            "tidings-domain",
+            "tidings-egress",
+            "tidings-runtime",
+            "tidings-store",
+            "tidings-telemetry",
+            "tidings-vault",
+        ],
         "tidings-schema" => &["tidings-http"],
         _ => return None,
     })
 }
 
-const FUNCTIONS: [&str; 5] = ["api", "complete", "intake", "processor", "provider"];
+const FUNCTIONS: [&str; 7] = ["api", "complete", "generator", "intake", "processor", "provider", "realtime"];
 
 /// What the domain must never need: it does no I/O, reads no clock and no environment.
 const NOT_FOR_DOMAIN: [&str; 8] =

@@ -74,7 +74,7 @@ pub(super) fn application_item(application: &Application) -> Item {
 }
 
 /// An application as it was read from the table.
-pub(super) fn decode_application(stored: Item) -> Result<Application, DecodeError> {
+pub(crate) fn decode_application(stored: Item) -> Result<Application, DecodeError> {
     let stored: ApplicationItem =
         serde_dynamo::from_item(stored).map_err(|error| DecodeError::new("of an application", error))?;
     let ApplicationItem {

@@ -8,8 +8,8 @@ use crate::query::key_of;
 use crate::{Store, StoreError, keys};
 
 impl Store {
-    /// Removes the endpoints of a deleted application, their uids and its messages, in pages, as long as `until` does
-    /// not say that the time is over. Whether nothing is left; if something is, the next call goes on with it.
+    /// Removes the endpoints of a deleted application, their uids, its messages and broadcasts, in pages, as long as `until`
+    /// does not say that the time is over. Whether nothing is left; if something is, the next call goes on with it.
     ///
     /// Attempts, `eventId`s and counters stand in other partitions and expire by themselves. A message that a process
     /// accepted within the seconds that it remembers the application can come after the purge; nobody finds it,
@@ -25,7 +25,12 @@ impl Store {
             tracing::error!(application.id = %application, "an application that is there is not purged");
             return Ok(true);
         }
-        let partition = keys::application_partition(organization, application);
+        let own = keys::application_partition(organization, application);
+        let broadcasts = keys::broadcast_partition(organization, application);
+        Ok(self.purge_partition(&own, &until).await? && self.purge_partition(&broadcasts, &until).await?)
+    }
+
+    async fn purge_partition(&self, partition: &str, until: &impl Fn() -> bool) -> Result<bool, StoreError> {
         while !until() {
             let page = self
                 .client
@@ -34,7 +39,7 @@ impl Store {
                 .key_condition_expression("#pk = :pk")
                 .expression_attribute_names("#pk", keys::PK)
                 .expression_attribute_names("#sk", keys::SK)
-                .expression_attribute_values(":pk", s(&partition))
+                .expression_attribute_values(":pk", s(partition))
                 .projection_expression("#pk, #sk")
                 .consistent_read(true)
                 .limit(PAGE)

@@ -85,11 +85,20 @@ pub(super) fn attempt_item(attempt: &Attempt) -> Item {
 }
 
 pub(super) fn decode(stored: Item) -> Result<Attempt, DecodeError> {
-    let key = key_of(&stored).ok_or_else(|| DecodeError::new("of an attempt", "it has no key"))?;
-    let wrong = |problem: String| DecodeError::new(format!("{} | {}", key.pk, key.sk), problem);
+    let key = key_of(&stored).map(|key| format!("{} | {}", key.pk, key.sk));
+    let stored = serde_dynamo::from_item(stored);
+    read(stored.map_err(|error| DecodeError::new(key.as_deref().unwrap_or("of an attempt"), error))?)
+}
+
+/// The attempt that an image of the table's stream shows.
+pub fn from_image(image: serde_dynamo::Item) -> Result<Attempt, DecodeError> {
+    read(serde_dynamo::from_item(image).map_err(|error| DecodeError::new("of an attempt's image", error))?)
+}
+
+fn read(stored: AttemptItem) -> Result<Attempt, DecodeError> {
     let AttemptItem {
-        pk: _,
-        sk: _,
+        pk,
+        sk,
         entity: _,
         v: _,
         url,
@@ -106,8 +115,10 @@ pub(super) fn decode(stored: Item) -> Result<Attempt, DecodeError> {
         gsi1pk: _,
         gsi1sk: _,
         expires_at: _,
-    } = serde_dynamo::from_item(stored).map_err(|error| wrong(error.to_string()))?;
-    let (delivery, id) = parse_key(&key).ok_or_else(|| wrong("its key names no attempt".to_owned()))?;
+    } = stored;
+    let key = keys::Key { pk, sk };
+    let (delivery, id) = parse_key(&key)
+        .ok_or_else(|| DecodeError::new(format!("{} | {}", key.pk, key.sk), "its key names no attempt"))?;
     Ok(Attempt {
         id,
         delivery,

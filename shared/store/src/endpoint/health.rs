@@ -30,6 +30,7 @@ impl Store {
     /// That the endpoint is gone, or that somebody saw the same or something else before, is no news here.
     async fn change_health(&self, endpoint: &Endpoint, change: Change) -> Result<(), StoreError> {
         let Endpoint { organization, application, id, .. } = *endpoint;
+        let change = change.set(crate::QUIET, AttributeValue::Bool(true));
         let changed = self.change_alone(&keys::endpoint(organization, application, id), change).await;
         self.forget_application(organization, application);
         changed.map(drop)
@@ -51,6 +52,7 @@ impl Store {
             let mut change = Change::new()
                 .set("disabled", AttributeValue::Bool(true))
                 .set("updated_at", n(after.as_millis()))
+                .remove(crate::QUIET)
                 .only_if("disabled", AttributeValue::Bool(false))
                 .only_if("updated_at", n(before.as_millis()));
             change = match failing_since {

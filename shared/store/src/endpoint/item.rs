@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tidings_domain::Timestamp;
-use tidings_domain::endpoint::{Endpoint, Sealed};
-use tidings_domain::ids::EndpointId;
+use tidings_domain::endpoint::{Endpoint, Retried, Sealed};
+use tidings_domain::ids::{ApplicationId, EndpointId, OrganizationId};
 use tidings_domain::names::{Channel, EventTypeName, Uid};
 use tidings_domain::retry::RetrySchedule;
 use tidings_domain::webhook_url::WebhookUrl;
@@ -44,6 +44,10 @@ struct EndpointItem {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     headers: Option<ByteBuf>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    token: Option<ByteBuf>,
+    #[serde(skip_serializing_if = "retries_all", default)]
+    retried: Retried,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     failing_since: Option<i64>,
     created_at: i64,
     updated_at: i64,
@@ -75,6 +79,8 @@ pub(super) fn endpoint_item(endpoint: &Endpoint) -> Item {
         timeout,
         keys: Sealed(sealed_keys),
         headers,
+        token,
+        retried,
         failing_since,
         created_at,
         updated_at,
@@ -97,6 +103,8 @@ pub(super) fn endpoint_item(endpoint: &Endpoint) -> Item {
         timeout_ms: timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
         keys: ByteBuf::from(sealed_keys.clone()),
         headers: headers.clone().map(|Sealed(headers)| ByteBuf::from(headers)),
+        token: token.clone().map(|Sealed(token)| ByteBuf::from(token)),
+        retried: *retried,
         failing_since: failing_since.map(Timestamp::as_millis),
         created_at: created_at.as_millis(),
         updated_at: updated_at.as_millis(),
@@ -104,9 +112,30 @@ pub(super) fn endpoint_item(endpoint: &Endpoint) -> Item {
 }
 
 /// An endpoint as it was read from the table.
-pub(super) fn decode_endpoint(stored: Item) -> Result<Endpoint, DecodeError> {
-    let stored: EndpointItem =
-        serde_dynamo::from_item(stored).map_err(|error| DecodeError::new("of an endpoint", error))?;
+pub(crate) fn decode_endpoint(stored: Item) -> Result<Endpoint, DecodeError> {
+    read(serde_dynamo::from_item(stored).map_err(|error| DecodeError::new("of an endpoint", error))?)
+}
+
+/// The endpoint that an image of the table's stream shows.
+pub fn from_image(image: serde_dynamo::Item) -> Result<Endpoint, DecodeError> {
+    read(serde_dynamo::from_item(image).map_err(|error| DecodeError::new("of an endpoint's image", error))?)
+}
+
+/// Whether an image of the table's stream shows a change of an endpoint's health, which is none for people.
+pub fn is_quiet(image: &serde_dynamo::Item) -> bool {
+    image.get(crate::QUIET) == Some(&serde_dynamo::AttributeValue::Bool(true))
+}
+
+/// The endpoint that stood at this key; `None` if no endpoint did.
+pub fn removed_key(key: &serde_dynamo::Item) -> Option<(OrganizationId, ApplicationId, EndpointId)> {
+    use serde_dynamo::AttributeValue as Value;
+
+    let (Some(Value::S(pk)), Some(Value::S(sk))) = (key.get(keys::PK), key.get(keys::SK)) else { return None };
+    let (organization, application) = parse_partition(pk).ok()?;
+    Some((organization, application, sk.strip_prefix(keys::ENDPOINT)?.parse().ok()?))
+}
+
+fn read(stored: EndpointItem) -> Result<Endpoint, DecodeError> {
     let EndpointItem {
         pk,
         sk,
@@ -124,6 +153,8 @@ pub(super) fn decode_endpoint(stored: Item) -> Result<Endpoint, DecodeError> {
         timeout_ms,
         keys: sealed_keys,
         headers,
+        token,
+        retried,
         failing_since,
         created_at,
         updated_at,
@@ -149,10 +180,17 @@ pub(super) fn decode_endpoint(stored: Item) -> Result<Endpoint, DecodeError> {
         timeout: timeout_ms.map(Duration::from_millis),
         keys: Sealed(sealed_keys.into_vec()),
         headers: headers.map(|headers| Sealed(headers.into_vec())),
+        token: token.map(|token| Sealed(token.into_vec())),
+        retried,
         failing_since: failing_since.map(Timestamp::from_millis),
         created_at: Timestamp::from_millis(created_at),
         updated_at: Timestamp::from_millis(updated_at),
     })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn retries_all(retried: &Retried) -> bool {
+    *retried == Retried::All
 }
 
 /// A schedule with its repeats counted: ten thousand equal delays are one.

@@ -44,6 +44,11 @@ fn made(status: AttemptStatus, response_status: u16, next_attempt: Option<Timest
     }
 }
 
+/// What callers may name an event.
+fn upload() -> EventName {
+    EventName::try_from("upload#image ~".to_owned()).unwrap()
+}
+
 #[test]
 fn one_key_of_every_entity() {
     let (org, id) = (organization([1; 15]), job_id([2; 15]));
@@ -61,6 +66,12 @@ fn one_key_of_every_entity() {
         message(org, app, msg),
         event_id(org, app, &"order-17".parse().unwrap()),
         attempt(&delivery(), AttemptId::new(AT, [7; 15])),
+        broadcast(org, app, msg),
+        broadcast_total(org, app, 7),
+        event_name(org, &upload()),
+        subscription(org, &upload(), &upload().endpoint_uid(&made(AttemptStatus::Success, 200, None).url)),
+        initialization(org, &uid),
+        connection(&"L0SM9cOFvHcCIhw=".parse().unwrap()),
         event_type(org, &"user.created".parse().unwrap()),
         background_task(org, BackgroundTaskId::new(AT, [8; 15])),
         rate(org, app, None, AT),
@@ -80,6 +91,9 @@ fn one_key_of_every_entity() {
         attempt_index(&made(AttemptStatus::Success, 200, None)),
         attempt_index(&made(AttemptStatus::Fail, 0, Some(AT))),
         attempt_index(&made(AttemptStatus::Fail, 500, None)),
+        open_broadcast_index(org, app, msg),
+        initialization_index(org, InitializationState::Failed, &uid),
+        connection_index(org, &"L0SM9cOFvHcCIhw=".parse().unwrap()),
     ]
     .map(|key| format!("{INDEX}: {} | {}", key.pk, key.sk));
     insta::assert_snapshot!([&shown[..], &indexed[..]].concat().join("\n"), @"
@@ -92,6 +106,12 @@ fn one_key_of_every_entity() {
     org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/app_2dddUfODxd6cci2qHKlE3ZZsK3Q | MSG#msg_2dddUfOEsWJGe9nOXOpGsiGQG2Q
     org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/app_2dddUfODxd6cci2qHKlE3ZZsK3Q#EVENTID#order-17 | EVENTID
     org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/app_2dddUfODxd6cci2qHKlE3ZZsK3Q/msg_2dddUfOEsWJGe9nOXOpGsiGQG2Q | ATT#ep_2dddUfOEQ4hwdQv7PMnFT8v9I2v#atmpt_2dddUfOFKxuaesfffQrIIHbhE1v
+    org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/app_2dddUfODxd6cci2qHKlE3ZZsK3Q#BROADCAST | MSG#msg_2dddUfOEsWJGe9nOXOpGsiGQG2Q
+    org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/app_2dddUfODxd6cci2qHKlE3ZZsK3Q#BROADCAST | TOTAL#07
+    org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#EVENTNAME | upload#image ~
+    org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#EVENTURL#event.b42cb4135d691e982688a5aa41ef22b2c4e38e5bc43346a257c37a61c2f00d66 | event.68c8968244a2a734cd70c626ba0f0f2efe73173533c8915f14ad9b36e48cf0ee
+    org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#INITIALIZATION | acme
+    CONNECTION#L0SM9cOFvHcCIhw= | CONNECTION
     org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#TYPE | user.created
     org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#TASK | qtask_2dddUfOFnPVufbXwnStJhqwyC1Q
     RATE#org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/app_2dddUfODxd6cci2qHKlE3ZZsK3Q | 001710341906000
@@ -108,6 +128,9 @@ fn one_key_of_every_entity() {
     gsi1: org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/app_2dddUfODxd6cci2qHKlE3ZZsK3Q/ep_2dddUfOEQ4hwdQv7PMnFT8v9I2v | atmpt_2dddUfOFKxuaesfffQrIIHbhE1v#s#200
     gsi1: org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/app_2dddUfODxd6cci2qHKlE3ZZsK3Q/ep_2dddUfOEQ4hwdQv7PMnFT8v9I2v | atmpt_2dddUfOFKxuaesfffQrIIHbhE1v#p#000
     gsi1: org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/app_2dddUfODxd6cci2qHKlE3ZZsK3Q/ep_2dddUfOEQ4hwdQv7PMnFT8v9I2v | atmpt_2dddUfOFKxuaesfffQrIIHbhE1v#f#500
+    gsi1: org_2dddUfOCaIIeaXQ0tEf9orY3Q4v/app_2dddUfODxd6cci2qHKlE3ZZsK3Q#OPEN | msg_2dddUfOEsWJGe9nOXOpGsiGQG2Q
+    gsi1: org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#INITIALIZATION#failed | acme
+    gsi1: org_2dddUfOCaIIeaXQ0tEf9orY3Q4v#CONNECTION | L0SM9cOFvHcCIhw=
     ");
 }
 
@@ -127,6 +150,12 @@ fn every_key_is_its_own() {
         message(org, app, msg),
         event_id(org, app, &id.parse().unwrap()),
         event_type(org, &id.parse().unwrap()),
+        broadcast(org, app, msg),
+        broadcast_total(org, app, 0),
+        event_name(org, &EventName::try_from(id.clone()).unwrap()),
+        subscription(org, &EventName::try_from(id.clone()).unwrap(), &uid),
+        initialization(org, &uid),
+        connection(&"app".parse().unwrap()),
         background_task(org, BackgroundTaskId::new(AT, [8; 15])),
         idempotency(org, &IdempotencyKey::try_from(id.as_str()).unwrap()),
         rate(org, app, None, AT),
@@ -141,6 +170,9 @@ fn partitions_of_lists_are_read_back() {
     assert_eq!(parse_event_type_partition(&event_type_partition(org)), Some(org));
     assert_eq!(parse_background_task_partition(&background_task_partition(org)), Some(org));
     assert_eq!(parse_event_type_partition(&background_task_partition(org)), None);
+    assert_eq!(parse_initialization_partition(&initialization_partition(org)), Some(org));
+    let failed = initialization_index_partition(org, InitializationState::Failed);
+    assert_eq!(parse_initialization_partition(&failed), None);
 }
 
 /// Names that look like parts of keys, too.
@@ -164,9 +196,10 @@ proptest! {
     #[test]
     fn another_tenants_keys_never_share_a_partition(
         mine in any::<[u8; 15]>(), yours in any::<[u8; 15]>(), id in any::<[u8; 15]>(), text in "[ -~]{1,40}",
-        uid in name(),
+        uid in name(), event in "[!-~\u{e9}]{3,40}",
     ) {
         prop_assume!(mine != yours);
+        let event = EventName::try_from(event).unwrap();
         let key = IdempotencyKey::try_from(text.as_str()).unwrap();
         let (app, ep) = (ApplicationId::new(AT, id), EndpointId::new(AT, id));
         let uid: Uid = uid.parse().unwrap();
@@ -183,6 +216,13 @@ proptest! {
                 attempt_index(&Attempt { delivery, ..made(AttemptStatus::Success, 200, None) }).pk,
                 event_id(org, app, &uid.as_str().parse().unwrap()).pk,
                 event_type(org, &uid.as_str().parse().unwrap()).pk,
+                broadcast(org, app, MessageId::new(AT, id)).pk,
+                open_broadcast_index(org, app, MessageId::new(AT, id)).pk,
+                event_name(org, &event).pk,
+                subscription(org, &event, &uid).pk,
+                initialization(org, &uid).pk,
+                initialization_index(org, InitializationState::Pending, &uid).pk,
+                connection_index(org, &"abc=".parse().unwrap()).pk,
                 background_task(org, BackgroundTaskId::new(AT, id)).pk,
                 rate(org, app, None, AT).pk,
                 rate(org, app, Some(ep), AT).pk,
@@ -211,6 +251,29 @@ proptest! {
         // The application with all its endpoints, and nothing else, is one range.
         let receivers = |sk: &str| within(sk, APPLICATION, &format!("{ENDPOINT}{END}"));
         prop_assert!(receivers(&own) && receivers(&ep) && !receivers(&msg) && !receivers(&named));
+    }
+
+    #[test]
+    fn what_counts_broadcasts_stands_beside_them_and_not_among_them(
+        random in any::<[u8; 15]>(), millis in 1_500_000_000_000_i64..2_000_000_000_000, shard in 0..16_u8,
+    ) {
+        let Delivery { organization: org, application: app, .. } = delivery();
+        let id = MessageId::new(Timestamp::from_millis(millis), random);
+        let (own, total) = (broadcast(org, app, id), broadcast_total(org, app, shard));
+        let within = |sk: &str, from: &str| from <= sk && sk <= format!("{from}{END}").as_str();
+        prop_assert_eq!(&own.pk, &total.pk);
+        prop_assert!(within(&own.sk, MESSAGE) && !within(&own.sk, TOTAL));
+        prop_assert!(within(&total.sk, TOTAL) && !within(&total.sk, MESSAGE));
+        prop_assert!(own.pk != message(org, app, id).pk, "a purge would go through it, and its messages take its writes");
+    }
+
+    #[test]
+    fn events_of_two_names_never_share_a_partition(name in "[!-~\u{e9}]{3,40}", other in "[!-~\u{e9}]{3,40}") {
+        let org = organization([1; 15]);
+        let [one, two] = [&name, &other].map(|name| EventName::try_from(name.clone()).unwrap());
+        prop_assert_eq!(subscription_partition(org, &one) == subscription_partition(org, &two), name == other);
+        prop_assert_eq!(event_name(org, &one).sk.cmp(&event_name(org, &two).sk), name.cmp(&other));
+        prop_assert!(subscription_partition(org, &one) != event_name_partition(org));
     }
 
     #[test]

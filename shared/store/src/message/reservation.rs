@@ -14,7 +14,7 @@ use tidings_domain::Timestamp;
 use tidings_domain::agenda::EntryKey;
 use tidings_domain::idempotency::{self, Fingerprint};
 use tidings_domain::ids::{ApplicationId, MessageId, OrganizationId};
-use tidings_domain::message::{EVENT_ID_RETENTION, Message};
+use tidings_domain::message::{EVENT_ID_RETENTION, Message, Route};
 use tidings_domain::names::EventId;
 
 use super::{MessageAccepted, MessageKey, NewMessage, owed_entry};
@@ -106,7 +106,7 @@ impl Store {
         let repeated = |created_at| MessageAccepted::Repeated { id: holder.message, created_at };
         let message = Message { id: holder.message, ..new.message.clone() };
         if let Some(written) = self.written(&message).await? {
-            self.owe_again(&message, &written).await?;
+            self.owe_again(&message, new.route, &written).await?;
             return Ok(repeated(Timestamp::from_millis(written.created_at)));
         }
         if !holder.is_dead(new.message.created_at) {
@@ -127,7 +127,7 @@ impl Store {
                 return Ok(MessageAccepted::Running);
             };
         }
-        self.put_message(&NewMessage { message: &message, due: new.due }).await?;
+        self.put_message(&NewMessage { message: &message, ..*new }).await?;
         Ok(repeated(message.created_at))
     }
 
@@ -261,9 +261,9 @@ impl Store {
 
     /// Puts the entries of a message again: its first request may have died between the message and them. If they stand,
     /// nothing changes; if their work is done, it is found to be.
-    async fn owe_again(&self, message: &Message, written: &Written) -> Result<(), StoreError> {
+    async fn owe_again(&self, message: &Message, route: Route, written: &Written) -> Result<(), StoreError> {
         let entry = |due, work| owed_entry(EntryKey { due: Timestamp::from_millis(due), work });
-        let fan_out = written.owed.map(|due| entry(due, message.work()));
+        let fan_out = written.owed.map(|due| entry(due, message.work(route)));
         let expunge = written.payload_until.filter(|_| written.owed.is_some());
         let expunge = expunge.map(|until| entry(until, message.expunge_work()));
         let entries: Vec<_> = fan_out.into_iter().chain(expunge).collect();

@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use tidings_domain::application::{Application, purge};
 use tidings_domain::idempotency::{Answer, Fingerprint, IdempotencyKey, KeptAnswer};
 use tidings_domain::ids::ApplicationId;
+use tidings_domain::message::Route;
 use tidings_domain::metadata::Metadata;
 use tidings_domain::names::Reference;
 use tidings_domain::page::{Order, PageLimit};
@@ -266,7 +267,7 @@ async fn fill(store: &Store, application: &Application) {
         let endpoint = tidings_domain::endpoint::Endpoint { application: application.id, uid, ..endpoint(number) };
         let _ = store.create_endpoint(&endpoint, None, None).await.unwrap();
         let message = tidings_domain::message::Message { application: application.id, ..message(number) };
-        let new = tidings_store::message::NewMessage { message: &message, due: at(30) };
+        let new = tidings_store::message::NewMessage { message: &message, due: at(30), route: Route::Endpoints };
         let _ = store.create_message(&new, None).await.unwrap();
     }
 }

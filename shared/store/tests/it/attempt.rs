@@ -5,7 +5,7 @@ use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_domain::attempt::{Attempt, AttemptStatus};
 use tidings_domain::delivery::DeliveryStatus;
 use tidings_domain::ids::{AttemptId, MessageId};
-use tidings_domain::message::{Message, RETENTION};
+use tidings_domain::message::{Message, RETENTION, Route};
 use tidings_domain::page::{Page, PageLimit, Position};
 use tidings_harness::{Changes, Fault, Rule, Table};
 use tidings_store::Store;
@@ -129,7 +129,7 @@ async fn the_last_failure_takes_its_entry_off_and_tells_of_it() {
     assert_eq!(finished, Finished::Written);
     assert_eq!(store.message(organization(1), application(), told.id, at(32)).await.unwrap(), Some(told.clone()));
     let due: Vec<_> = all_due(&store, at(10_000)).await.into_iter().map(|entry| entry.key.work).collect();
-    assert_eq!(due, [told.work()]);
+    assert_eq!(due, [told.work(Route::Endpoints)]);
 }
 
 #[tokio::test]
@@ -177,7 +177,8 @@ async fn a_failure_without_consequences_is_one_write() {
     let table = Table::start().await;
     let finished = table.faulty_store().put_failed_attempt(&failure(delivery(0, 1), 1), None, None, None).await;
     assert_eq!(finished.unwrap(), Finished::Written);
-    assert_eq!((table.meter().total().count, table.meter().count("BatchWriteItem")), (1, 1));
+    // And the question who listens.
+    assert_eq!((table.meter().total().count, table.meter().count("BatchWriteItem")), (2, 1));
 }
 
 #[tokio::test]

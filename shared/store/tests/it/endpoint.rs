@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tidings_domain::endpoint::{Endpoint, Sealed};
+use tidings_domain::endpoint::{Endpoint, Retried, Sealed};
 use tidings_domain::ids::{EndpointId, MessageId};
-use tidings_domain::message::{Message, RETENTION};
+use tidings_domain::message::{Message, RETENTION, Route};
 use tidings_domain::metadata::Metadata;
 use tidings_domain::names::Reference;
 use tidings_domain::page::{Order, PageLimit};
@@ -33,6 +33,8 @@ pub(crate) fn endpoint(number: u16) -> Endpoint {
         timeout: None,
         keys: Sealed(vec![0, 255, number.to_be_bytes()[1]]),
         headers: None,
+        token: None,
+        retried: Retried::All,
         failing_since: None,
         created_at,
         updated_at: created_at,
@@ -88,7 +90,7 @@ async fn create(store: &Store, endpoint: &Endpoint) -> Created {
 async fn told(store: &Store, number: u16) -> bool {
     let message = message(number);
     let stored = store.message(organization(1), message.application, message.id, at(0)).await.unwrap();
-    let is_owed = all_due(store, at(1_000)).await.iter().any(|entry| entry.key.work == message.work());
+    let is_owed = all_due(store, at(1_000)).await.iter().any(|entry| entry.key.work == message.work(Route::Endpoints));
     assert_eq!(stored.is_some(), is_owed);
     is_owed
 }
@@ -107,6 +109,8 @@ async fn an_endpoint_is_read_back_as_it_was_written_by_its_id_and_by_its_uid() {
         timeout: Some(Duration::from_secs(20)),
         keys: Sealed((0..=255).collect()),
         headers: Some(Sealed(vec![1, 2, 3])),
+        token: Some(Sealed(vec![4, 5])),
+        retried: Retried::Transient,
         failing_since: Some(at(7)),
         ..named(1, "main")
     };
@@ -171,7 +175,8 @@ async fn what_is_told_is_written_with_what_it_tells_or_not_at_all() {
     let store = store_with_application().await;
     let _ = create(&store, &endpoint(0)).await;
     let messages: Vec<_> = (0..8).map(message).collect();
-    let news: Vec<_> = messages.iter().map(|message| NewMessage { message, due: at(30) }).collect();
+    let news: Vec<_> =
+        messages.iter().map(|message| NewMessage { message, due: at(30), route: Route::Endpoints }).collect();
     let _ = store.create_endpoint(&named(1, "main"), Some(&news[0]), Some(&kept("a", "x"))).await.unwrap();
     assert!(told(&store, 0).await);
     let taken = store.create_endpoint(&named(2, "main"), Some(&news[1]), None).await.unwrap();

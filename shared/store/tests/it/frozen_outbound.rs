@@ -6,7 +6,7 @@ use tidings_domain::attempt::AttemptStatus;
 use tidings_domain::delivery::{Delivery, Trigger};
 use tidings_domain::idempotency::{Fingerprint, IdempotencyKey};
 use tidings_domain::ids::{ApplicationId, EndpointId, MessageId};
-use tidings_domain::message::{Message, RETENTION};
+use tidings_domain::message::{Message, RETENTION, Route};
 use tidings_domain::page::PageLimit;
 use tidings_store::attempt::{AttemptFilter, DeliveryCounts};
 use tidings_store::message::{MessageAccepted, MessageFilter, MessageKey, NewMessage};
@@ -112,7 +112,7 @@ async fn reservations_of_version_1_are_read() {
         fingerprint: Fingerprint::from_stored(fingerprint.to_owned()),
     };
     let other = Message { id: MessageId::new(at(60), [1; 15]), created_at: at(60), ..message() };
-    let new = NewMessage { message: &other, due: at(90) };
+    let new = NewMessage { message: &other, due: at(90), route: Route::Endpoints };
     let same = MessageAccepted::Repeated { id: message_id(), created_at: at(0) };
     assert_eq!(store.create_message(&new, Some(&key("0123abcd"))).await.unwrap(), same);
     assert_eq!(store.create_message(&new, Some(&key("4567"))).await.unwrap(), MessageAccepted::OtherRequest);

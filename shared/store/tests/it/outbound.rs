@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tidings_domain::attempt::{Attempt, AttemptStatus};
 use tidings_domain::delivery::{Delivery, Trigger};
 use tidings_domain::ids::{ApplicationId, AttemptId, EndpointId, MessageId};
-use tidings_domain::message::{Message, RETENTION};
+use tidings_domain::message::{Message, RETENTION, Route};
 use tidings_domain::webhook_url::WebhookUrl;
 use tidings_store::message::NewMessage;
 
@@ -42,7 +42,7 @@ pub(crate) fn message(second: i64) -> Message {
 
 /// It is due half a minute after it was accepted.
 pub(crate) fn new(message: &Message) -> NewMessage<'_> {
-    NewMessage { message, due: message.created_at + Duration::from_secs(30) }
+    NewMessage { message, due: message.created_at + Duration::from_secs(30), route: Route::Endpoints }
 }
 
 pub(crate) fn delivery(message: i64, endpoint_number: u8) -> Delivery {

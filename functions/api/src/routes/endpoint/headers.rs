@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tidings_domain::endpoint::{Endpoint, Sealed};
+use tidings_domain::endpoint::Endpoint;
 use tidings_domain::endpoint_headers::{EndpointHeaders, Redacted};
 use tidings_domain::ids::{ApplicationId, EndpointId};
 use tidings_domain::names::Reference;
 use tidings_http::{AnyScope, ApiError, Caller, Fault, FaultKind, FromJson, Json, Object, Path, Reply, no_content, ok};
-use tidings_vault::Vault;
 use utoipa::ToSchema;
 
 use super::change::change;
@@ -119,16 +118,8 @@ impl From<EndpointHeaders> for EndpointHeadersOut {
     }
 }
 
-/// As they are stored; nothing if there are none.
-pub(super) fn seal(vault: &Vault, endpoint: &Endpoint, headers: &EndpointHeaders) -> Option<Sealed> {
-    let seal = || vault.seal(endpoint.organization, &endpoint.headers_context(), headers.seal_text().as_bytes());
-    (!headers.is_empty()).then(seal)
-}
-
-fn open(vault: &Vault, endpoint: &Endpoint) -> Result<EndpointHeaders, ApiError> {
-    let Some(sealed) = &endpoint.headers else { return Ok(EndpointHeaders::default()) };
-    let opened = vault.open(endpoint.organization, &endpoint.headers_context(), sealed).map_err(ApiError::internal)?;
-    EndpointHeaders::from_text(opened.as_text().unwrap_or_default()).map_err(ApiError::internal)
+fn open(state: &crate::State, endpoint: &Endpoint) -> Result<EndpointHeaders, ApiError> {
+    state.endpoints().open_headers(endpoint).map_err(ApiError::internal)
 }
 
 /// Read an endpoint's headers
@@ -150,7 +141,7 @@ pub async fn get(
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
     let endpoint = reach::endpoint(&state, &application, &endpoint).await?;
-    ok(&EndpointHeadersOut::from(open(&state.vault, &endpoint)?))
+    ok(&EndpointHeadersOut::from(open(&state, &endpoint)?))
 }
 
 /// Put an endpoint's headers
@@ -174,7 +165,7 @@ pub async fn update(
     let application = reach::application(&state, &caller, &application).await?;
     for _ in 0..TRIES {
         let before = reach::endpoint(&state, &application, &endpoint).await?;
-        let sealed = seal(&state.vault, &before, &headers);
+        let sealed = state.endpoints().seal_headers(&before, &headers);
         if change(&state, &application, before, |endpoint| endpoint.headers = sealed).await?.is_some() {
             return Ok(no_content());
         }
@@ -203,8 +194,8 @@ pub async fn patch(
     let application = reach::application(&state, &caller, &application).await?;
     for _ in 0..TRIES {
         let before = reach::endpoint(&state, &application, &endpoint).await?;
-        let headers = request.apply(open(&state.vault, &before)?)?;
-        let sealed = seal(&state.vault, &before, &headers);
+        let headers = request.apply(open(&state, &before)?)?;
+        let sealed = state.endpoints().seal_headers(&before, &headers);
         if change(&state, &application, before, |endpoint| endpoint.headers = sealed).await?.is_some() {
             return Ok(no_content());
         }

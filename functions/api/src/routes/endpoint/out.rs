@@ -76,6 +76,8 @@ impl From<Endpoint> for EndpointOut {
             timeout,
             keys: _,
             headers: _,
+            token: _,
+            retried: _,
             failing_since: _,
             created_at,
             updated_at,

@@ -5,7 +5,7 @@ use http::HeaderMap;
 use http::header::USER_AGENT;
 use serde::Serialize;
 use serde_json::Value;
-use tidings_domain::endpoint::{Endpoint, Sealed};
+use tidings_domain::endpoint::Endpoint;
 use tidings_domain::ids::{ApplicationId, EndpointId};
 use tidings_domain::names::Reference;
 use tidings_domain::signature::{EndpointKeys, Grace, SigningKey, TooManyOldKeys};
@@ -13,8 +13,7 @@ use tidings_http::{
     AnyScope, ApiError, Caller, Fault, FaultKind, FromJson, Idempotency, Json, Object, Path, Reply, no_content, ok,
     text,
 };
-use tidings_runtime::random;
-use tidings_vault::Vault;
+use tidings_outbound::endpoint::generate_key;
 use utoipa::ToSchema;
 
 use super::change::change;
@@ -72,20 +71,8 @@ impl FromJson for EndpointSecretRotateIn {
     }
 }
 
-/// A new key.
-pub(super) fn generate() -> SigningKey {
-    SigningKey::generate(random::bytes())
-}
-
-/// As they are stored.
-pub(super) fn seal(vault: &Vault, endpoint: &Endpoint, keys: &EndpointKeys) -> Sealed {
-    vault.seal(endpoint.organization, &endpoint.keys_context(), keys.seal_text().as_bytes())
-}
-
-fn open(vault: &Vault, endpoint: &Endpoint) -> Result<EndpointKeys, ApiError> {
-    let context = endpoint.keys_context();
-    let opened = vault.open(endpoint.organization, &context, &endpoint.keys).map_err(ApiError::internal)?;
-    EndpointKeys::from_text(opened.as_text().unwrap_or_default()).map_err(ApiError::internal)
+fn open(state: &crate::State, endpoint: &Endpoint) -> Result<EndpointKeys, ApiError> {
+    state.endpoints().open_keys(endpoint).map_err(ApiError::internal)
 }
 
 /// Read an endpoint's secret
@@ -107,7 +94,7 @@ pub async fn get(
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
     let endpoint = reach::endpoint(&state, &application, &endpoint).await?;
-    ok(&EndpointSecretOut { key: open(&state.vault, &endpoint)?.current().reveal() })
+    ok(&EndpointSecretOut { key: open(&state, &endpoint)?.current().reveal() })
 }
 
 /// Rotate an endpoint's secret
@@ -138,14 +125,14 @@ pub async fn rotate(
     Json { value: EndpointSecretRotateIn { key, grace_period_seconds: grace }, .. }: Json<EndpointSecretRotateIn>,
 ) -> Result<Reply, ApiError> {
     let application = reach::application(&state, &caller, &application).await?;
-    let key = key.unwrap_or_else(generate);
+    let key = key.unwrap_or_else(generate_key);
     for _ in 0..TRIES {
         let before = reach::endpoint(&state, &application, &endpoint).await?;
-        let keys = open(&state.vault, &before)?;
+        let keys = open(&state, &before)?;
         let keys = keys
             .rotate(key.clone(), grace, state.clock.now())
             .map_err(|TooManyOldKeys| ApiError::limit_reached(TOO_MANY))?;
-        let sealed = seal(&state.vault, &before, &keys);
+        let sealed = state.endpoints().seal_keys(&before, &keys);
         if change(&state, &application, before, |endpoint| endpoint.keys = sealed).await?.is_some() {
             let shown = EndpointSecretOut { key: keys.current().reveal() };
             return if reads_the_new_secret(&headers) { ok(&shown) } else { Ok(no_content()) };

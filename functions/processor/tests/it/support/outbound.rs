@@ -10,9 +10,9 @@ use tidings_domain::application::Application;
 use tidings_domain::attempt::{Attempt, AttemptStatus};
 use tidings_domain::background_task::{BackgroundTask, BackgroundTaskStatus, BackgroundTaskType};
 use tidings_domain::delivery::Delivery;
-use tidings_domain::endpoint::{Endpoint, Sealed};
+use tidings_domain::endpoint::{Endpoint, Retried, Sealed};
 use tidings_domain::ids::{ApplicationId, BackgroundTaskId, EndpointId, MessageId, OrganizationId};
-use tidings_domain::message::{Message, RETENTION};
+use tidings_domain::message::{Message, RETENTION, Route};
 use tidings_domain::names::Reference;
 use tidings_domain::page::PageLimit;
 use tidings_domain::signature::{EndpointKeys, SigningKey};
@@ -86,6 +86,8 @@ impl World {
             timeout: None,
             keys: Sealed(Vec::new()),
             headers: None,
+            token: None,
+            retried: Retried::All,
             failing_since: None,
             created_at: now,
             updated_at: now,
@@ -145,7 +147,7 @@ impl World {
     }
 
     pub(crate) async fn put_message(&self, message: &Message, grace: Duration) {
-        let new = NewMessage { message, due: message.created_at + grace };
+        let new = NewMessage { message, due: message.created_at + grace, route: Route::Endpoints };
         assert_eq!(self.table.store().create_message(&new, None).await.unwrap(), MessageAccepted::Written);
     }
 
