@@ -243,6 +243,8 @@ impl World {
             endpoint: endpoint.id,
             message: message.id,
         };
+        // Attempts that are made within four milliseconds have no order.
+        self.clock.advance(Duration::from_millis(10));
         let now = self.clock.now();
         let entry = Entry {
             key: EntryKey { due: now + GRACE, work: delivery.work() },
