@@ -5,8 +5,9 @@ use serde_dynamo::{AttributeValue, Item};
 use tidings_domain::Timestamp;
 use tidings_domain::connection::Connection;
 use tidings_domain::ids::{ApplicationId, OrganizationId};
-use tidings_domain::live;
 use tidings_store::{DecodeError, LIVE, attempt, connection, endpoint};
+
+use crate::live;
 
 /// What a record means to those who listen.
 #[derive(Debug)]

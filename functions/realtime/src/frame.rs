@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tidings_domain::connection::Protocol;
-use tidings_domain::live;
 
-use crate::socket_io;
+use crate::{live, socket_io};
 
 /// An event, ready to be sent.
 #[derive(Debug, Clone)]

@@ -19,6 +19,7 @@ pub mod event;
 mod frame;
 mod gateway;
 mod handshake;
+mod live;
 mod outbox;
 pub mod plain;
 mod push;

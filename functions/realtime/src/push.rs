@@ -8,7 +8,6 @@ use aws_lambda_events::event::dynamodb::EventRecord;
 use futures::StreamExt as _;
 use tidings_domain::connection::{Connection, ConnectionId};
 use tidings_domain::ids::{ApplicationId, OrganizationId};
-use tidings_domain::live;
 use tidings_domain::names::Reference;
 use tidings_store::StoreError;
 use tidings_telemetry::{chain, ignore};
@@ -20,7 +19,7 @@ use crate::conversation::OVER;
 use crate::event::Change;
 use crate::frame::Told;
 use crate::outbox::{Letter, Outbox};
-use crate::{Context, PostError, Posted};
+use crate::{Context, PostError, Posted, live};
 
 /// Connections that are written to at once.
 const AT_ONCE: usize = 64;

@@ -22,7 +22,6 @@ pub mod idempotency;
 pub mod ids;
 pub mod initialization;
 pub mod job;
-pub mod live;
 pub mod message;
 pub mod metadata;
 pub mod names;

@@ -4,7 +4,6 @@ mod body;
 mod change;
 pub mod headers;
 mod new;
-mod out;
 mod retry_schedule;
 pub mod secret;
 
@@ -17,14 +16,13 @@ use tidings_domain::names::Reference;
 use tidings_domain::patch::Patch;
 use tidings_egress::Refused;
 use tidings_http::{
-    AnyScope, ApiError, Caller, Fault, FaultKind, Idempotency, Json, ListResponse, OrderedListQuery, Path, Query,
-    Reply, created, no_content, ok, uid_of_path,
+    AnyScope, ApiError, Caller, EndpointOut, Fault, FaultKind, Idempotency, Json, ListResponse, OrderedListQuery, Path,
+    Query, Reply, created, no_content, ok, uid_of_path,
 };
 use tidings_store::Created;
 
 pub use self::body::{EndpointIn, EndpointPatch, EndpointUpdate};
 use self::change::{change, uid_taken};
-pub use self::out::EndpointOut;
 use crate::change::{TRIES, contended};
 use crate::reach;
 use crate::repetition::kept;

@@ -1,22 +1,16 @@
 //! Live updates: what listeners are told, and how that looks as JSON.
 
-use std::num::NonZeroU16;
-use std::time::Duration;
-
 use serde::Serialize;
-
-use crate::Timestamp;
-use crate::attempt::{Attempt, AttemptStatus};
-use crate::endpoint::Endpoint;
-use crate::ids::{EndpointId, MessageId};
-use crate::metadata::Metadata;
-use crate::names::{Channel, EventTypeName, Uid};
-use crate::webhook_url::WebhookUrl;
+use tidings_domain::Timestamp;
+use tidings_domain::attempt::Attempt;
+use tidings_domain::endpoint::Endpoint;
+use tidings_domain::ids::{EndpointId, MessageId};
+use tidings_http::EndpointOut;
 
 /// Something that listeners are told. As JSON it is `{"event": <name>, "data": {...}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", content = "data", rename_all_fields = "camelCase")]
-pub enum Event {
+pub(crate) enum Event {
     /// An endpoint took a message.
     #[serde(rename = "webhook.delivered")]
     Delivered {
@@ -45,7 +39,7 @@ pub enum Event {
     #[serde(rename = "endpoint.created")]
     EndpointCreated {
         /// As it is.
-        endpoint: Box<EndpointData>,
+        endpoint: Box<EndpointOut>,
         /// When it was made.
         timestamp: Timestamp,
     },
@@ -53,7 +47,7 @@ pub enum Event {
     #[serde(rename = "endpoint.updated")]
     EndpointUpdated {
         /// As it is now.
-        endpoint: Box<EndpointData>,
+        endpoint: Box<EndpointOut>,
         /// When it was changed.
         timestamp: Timestamp,
     },
@@ -69,115 +63,41 @@ pub enum Event {
 
 impl Event {
     /// What is told of an attempt.
-    pub fn of_attempt(attempt: &Attempt) -> Self {
+    pub(crate) fn of_attempt(attempt: &Attempt) -> Self {
         let (message_id, endpoint_id) = (attempt.delivery.message, attempt.delivery.endpoint);
         let timestamp = attempt.made_at;
-        match attempt.status {
-            AttemptStatus::Success => {
-                Self::Delivered { message_id, endpoint_id, status: attempt.response_status, timestamp }
-            }
-            AttemptStatus::Fail => Self::Failed { message_id, endpoint_id, error: error(attempt), timestamp },
+        // An answer's body is its receiver's own, and is not told here.
+        match attempt.error() {
+            None => Self::Delivered { message_id, endpoint_id, status: attempt.response_status, timestamp },
+            Some(error) => Self::Failed { message_id, endpoint_id, error, timestamp },
         }
     }
 
     /// What is told of an endpoint that was made.
-    pub fn created(endpoint: Endpoint) -> Self {
+    pub(crate) fn created(endpoint: Endpoint) -> Self {
         let timestamp = endpoint.created_at;
         Self::EndpointCreated { endpoint: Box::new(endpoint.into()), timestamp }
     }
 
     /// What is told of an endpoint that was changed.
-    pub fn updated(endpoint: Endpoint) -> Self {
+    pub(crate) fn updated(endpoint: Endpoint) -> Self {
         let timestamp = endpoint.updated_at;
         Self::EndpointUpdated { endpoint: Box::new(endpoint.into()), timestamp }
     }
 }
 
-/// What happened, in a few words. An answer's body is its receiver's own, and is not told here.
-fn error(attempt: &Attempt) -> String {
-    match (attempt.response_status, &attempt.response) {
-        (0, Some(reason)) => reason.clone(),
-        (0, None) => "no answer".to_owned(),
-        (status, _) => format!("answered {status}"),
-    }
-}
-
-/// An endpoint as listeners see it: as the API shows it. Its secret, headers and token are not for them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EndpointData {
-    id: EndpointId,
-    uid: Option<Uid>,
-    url: WebhookUrl,
-    description: String,
-    version: u8,
-    event_types: Option<Vec<EventTypeName>>,
-    filter_types: Option<Vec<EventTypeName>>,
-    channels: Option<Vec<Channel>>,
-    disabled: bool,
-    throttle_rate: Option<NonZeroU16>,
-    rate_limit: Option<NonZeroU16>,
-    metadata: Metadata,
-    retry_schedule: Option<Vec<u64>>,
-    timeout_seconds: Option<u64>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-impl From<Endpoint> for EndpointData {
-    fn from(endpoint: Endpoint) -> Self {
-        let Endpoint {
-            id,
-            organization: _,
-            application: _,
-            uid,
-            url,
-            description,
-            event_types,
-            channels,
-            disabled,
-            throttle_rate,
-            metadata,
-            retry_schedule,
-            timeout,
-            keys: _,
-            headers: _,
-            token: _,
-            retried: _,
-            failing_since: _,
-            created_at,
-            updated_at,
-        } = endpoint;
-        Self {
-            id,
-            uid,
-            url,
-            description,
-            version: 1,
-            filter_types: event_types.clone(),
-            event_types,
-            channels,
-            disabled,
-            throttle_rate,
-            rate_limit: throttle_rate,
-            metadata,
-            retry_schedule: retry_schedule.map(|schedule| schedule.delays().iter().map(Duration::as_secs).collect()),
-            timeout_seconds: timeout.map(|timeout| timeout.as_secs()),
-            created_at,
-            updated_at,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::{Value, json};
+    use tidings_domain::attempt::AttemptStatus;
+    use tidings_domain::delivery::{Delivery, Trigger};
+    use tidings_domain::endpoint::{Retried, Sealed};
+    use tidings_domain::ids::{ApplicationId, AttemptId, OrganizationId};
+    use tidings_domain::metadata::Metadata;
 
     use super::*;
-    use crate::delivery::{Delivery, Trigger};
-    use crate::endpoint::Sealed;
-    use crate::endpoint::tests::endpoint;
-    use crate::ids::{ApplicationId, AttemptId, OrganizationId};
 
     const NOW: Timestamp = Timestamp::from_millis(1_710_341_906_007);
 
@@ -224,7 +144,28 @@ mod tests {
     #[test]
     fn an_endpoint_is_told_without_its_secrets() {
         let secret = || Sealed(b"secret".to_vec());
-        let endpoint = Endpoint { keys: secret(), headers: Some(secret()), token: Some(secret()), ..endpoint() };
+        let endpoint = Endpoint {
+            id: EndpointId::least_at(NOW),
+            organization: OrganizationId::least_at(NOW),
+            application: ApplicationId::least_at(NOW),
+            uid: None,
+            url: "https://example.com/hook".to_owned().try_into().unwrap(),
+            description: String::new(),
+            event_types: None,
+            channels: None,
+            disabled: false,
+            throttle_rate: None,
+            metadata: Metadata::default(),
+            retry_schedule: None,
+            timeout: None,
+            keys: secret(),
+            headers: Some(secret()),
+            token: Some(secret()),
+            retried: Retried::All,
+            failing_since: None,
+            created_at: NOW,
+            updated_at: NOW,
+        };
         let told = serde_json::to_value(Event::created(endpoint.clone())).unwrap();
         assert_eq!(
             (&told["event"], &told["data"]["timestamp"]),

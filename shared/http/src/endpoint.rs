@@ -10,7 +10,7 @@ use tidings_domain::webhook_url::WebhookUrl;
 use utoipa::ToSchema;
 
 /// An endpoint. Its secret and its headers are read by operations of their own.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointOut {
     /// Its id.
