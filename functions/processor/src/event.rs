@@ -1,9 +1,10 @@
 //! What triggers the processor, and what it answers.
 
 use aws_lambda_events::event::dynamodb::EventRecord;
-use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use aws_lambda_events::streams::DynamoDbEventResponse;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
+use tidings_store::stream::{Change, changes};
 
 use crate::slow_lane::Summary;
 
@@ -14,20 +15,6 @@ pub enum Event {
     Changes(Vec<Change>),
     /// The schedule: look at the agenda.
     Tick(Share),
-}
-
-/// A record of the stream. Each is decoded by itself, so that one that cannot be read fails alone.
-#[derive(Debug)]
-pub enum Change {
-    /// Read.
-    Record(Box<EventRecord>),
-    /// Not read: the sequence number that tells Lambda which one, and why.
-    Unreadable {
-        /// Empty if not even that could be read.
-        sequence_number: String,
-        /// What is wrong with it.
-        problem: String,
-    },
 }
 
 /// A part of the agenda: the shards whose number leaves `share` when divided by `of`. The rule's targets have one each, so
@@ -68,30 +55,13 @@ pub fn owes(record: &EventRecord) -> bool {
     record.event_name != "REMOVE" && record.change.new_image.contains_key(tidings_store::OWED)
 }
 
-impl From<EventRecord> for Change {
-    fn from(record: EventRecord) -> Self {
-        Self::Record(Box::new(record))
-    }
-}
-
-impl Change {
-    fn read(value: Value) -> Self {
-        let sequence_number =
-            value.pointer("/dynamodb/SequenceNumber").and_then(Value::as_str).unwrap_or_default().to_owned();
-        match serde_json::from_value(value) {
-            Ok(record) => Self::Record(record),
-            Err(error) => Self::Unreadable { sequence_number, problem: error.to_string() },
-        }
-    }
-}
-
 impl<'de> Deserialize<'de> for Event {
     /// A batch has `Records`, a target's constant input has `share` and `of`, and an event of the schedule itself stands
     /// for the whole agenda.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut value = Value::deserialize(deserializer)?;
-        if let Some(Value::Array(records)) = value.get_mut("Records").map(Value::take) {
-            return Ok(Self::Changes(records.into_iter().map(Change::read).collect()));
+        if let Some(changes) = changes(&mut value) {
+            return Ok(Self::Changes(changes));
         }
         if value.get("share").is_some() {
             return serde_json::from_value(value).map(Self::Tick).map_err(de::Error::custom);
@@ -111,20 +81,6 @@ pub enum Response {
     Changes(DynamoDbEventResponse),
     /// What a run did.
     Tick(Summary),
-}
-
-/// The response that has Lambda send these records again.
-pub(crate) fn failures(sequence_numbers: Vec<String>) -> DynamoDbEventResponse {
-    let mut response = DynamoDbEventResponse::default();
-    response.batch_item_failures = sequence_numbers
-        .into_iter()
-        .map(|number| {
-            let mut failure = DynamoDbBatchItemFailure::default();
-            failure.item_identifier = Some(number);
-            failure
-        })
-        .collect();
-    response
 }
 
 #[cfg(test)]

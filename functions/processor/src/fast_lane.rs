@@ -20,11 +20,11 @@ use futures::StreamExt as _;
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_store::agenda::{self, Claim, owed};
+use tidings_store::stream::{Change, failures};
 use tidings_telemetry::{chain, ignore};
 use tracing::{Instrument as _, error, info_span, warn};
 
 use crate::Context;
-use crate::event::{Change, failures};
 use crate::work::{self, Task};
 
 /// Records worked on at once.

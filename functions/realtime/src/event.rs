@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest as Request;
-use aws_lambda_events::event::dynamodb::EventRecord;
-use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use aws_lambda_events::streams::DynamoDbEventResponse;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 use tidings_domain::Timestamp;
 use tidings_domain::connection::ConnectionId;
 use tidings_store::StoreError;
+use tidings_store::stream::{Change, changes, failures};
 use tidings_telemetry::chain;
 use tracing::warn;
 
@@ -39,43 +39,12 @@ enum Kind {
     Disconnect,
 }
 
-/// A record of the stream. Each is decoded by itself, so that one that cannot be read fails alone.
-#[derive(Debug)]
-pub enum Change {
-    /// Read.
-    Record(Box<EventRecord>),
-    /// Not read: the sequence number that tells Lambda which one, and why.
-    Unreadable {
-        /// Empty if not even that could be read.
-        sequence_number: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-}
-
-impl From<EventRecord> for Change {
-    fn from(record: EventRecord) -> Self {
-        Self::Record(Box::new(record))
-    }
-}
-
-impl Change {
-    fn read(value: Value) -> Self {
-        let sequence_number =
-            value.pointer("/dynamodb/SequenceNumber").and_then(Value::as_str).unwrap_or_default().to_owned();
-        match serde_json::from_value(value) {
-            Ok(record) => Self::Record(record),
-            Err(error) => Self::Unreadable { sequence_number, problem: error.to_string() },
-        }
-    }
-}
-
 impl<'de> Deserialize<'de> for Event {
     /// A batch has `Records`, an event of a connection says which one and what happened.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut value = Value::deserialize(deserializer)?;
-        if let Some(Value::Array(records)) = value.get_mut("Records").map(Value::take) {
-            return Ok(Self::Changes(records.into_iter().map(Change::read).collect()));
+        if let Some(changes) = changes(&mut value) {
+            return Ok(Self::Changes(changes));
         }
         if value.pointer("/requestContext/connectionId").is_none() {
             return Err(de::Error::custom("neither a batch of a stream (`Records`) nor an event of a connection"));
@@ -159,20 +128,6 @@ async fn connect(realtime: &Realtime, id: ConnectionId, request: &Request) -> An
             Answer::status(refusal.status())
         }
     }
-}
-
-/// The response that has Lambda send these records again.
-fn failures(sequence_numbers: Vec<String>) -> DynamoDbEventResponse {
-    let mut response = DynamoDbEventResponse::default();
-    response.batch_item_failures = sequence_numbers
-        .into_iter()
-        .map(|number| {
-            let mut failure = DynamoDbBatchItemFailure::default();
-            failure.item_identifier = Some(number);
-            failure
-        })
-        .collect();
-    response
 }
 
 #[cfg(test)]

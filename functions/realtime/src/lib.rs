@@ -33,11 +33,12 @@ use tidings_domain::Timestamp;
 use tidings_domain::connection::ConnectionId;
 use tidings_http::Credentials;
 use tidings_runtime::Clock;
+use tidings_store::stream::Change;
 use tidings_store::{Store, StoreError};
 
 pub use crate::announcement::wants;
 pub use crate::connections::{Connections, PostError, Posted};
-use crate::event::{Change, Event, Response};
+use crate::event::{Event, Response};
 pub use crate::gateway::Gateway;
 pub use crate::handshake::{Accepted, Opening, Refusal};
 

@@ -10,13 +10,13 @@ use tidings_domain::connection::{Connection, ConnectionId};
 use tidings_domain::ids::{ApplicationId, OrganizationId};
 use tidings_domain::names::Reference;
 use tidings_store::StoreError;
+use tidings_store::stream::Change;
 use tidings_telemetry::{chain, ignore};
 use tokio::time::sleep;
 use tracing::{error, warn};
 
 use crate::announcement::{Announcement, read};
 use crate::conversation::OVER;
-use crate::event::Change;
 use crate::frame::Told;
 use crate::outbox::{Letter, Outbox};
 use crate::{Context, PostError, Posted, live};

@@ -35,6 +35,7 @@ mod outcome;
 mod query;
 pub mod rate;
 mod resend;
+pub mod stream;
 pub mod table;
 pub mod token;
 mod transaction;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::EventRecord;
-use processor::event::{Change, Event};
+use processor::event::Event;
 use serde_json::{Value, json};
 use tidings_domain::job::JobStatus;
 use tidings_harness::events;
+use tidings_store::stream::Change;
 
 use crate::support::World;
 

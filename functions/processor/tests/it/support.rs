@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::EventRecord;
-use processor::event::{Change, Event, Response, Share};
+use processor::event::{Event, Response, Share};
 use processor::{Options, Processor, Summary};
 use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, SHARDS};
@@ -19,6 +19,7 @@ use tidings_outbound::endpoint::Endpoints;
 use tidings_outbound::provider::Provider;
 use tidings_runtime::settings::SvixServer;
 use tidings_store::job::{Accepted, StoredJob};
+use tidings_store::stream::Change;
 use tidings_telemetry::metric::Metrics;
 use tidings_vault::Vault;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};

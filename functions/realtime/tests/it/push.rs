@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use realtime::event::Change;
 use serde_json::{Value, json};
 use tidings_domain::api_key::{ApiKey, ApiKeySecret};
 use tidings_domain::caller::{Caller, Role, Scope};
@@ -11,6 +10,7 @@ use tidings_domain::token::TokenHash;
 use tidings_harness::{Fault, Rule};
 use tidings_runtime::random;
 use tidings_store::Replaced;
+use tidings_store::stream::Change;
 
 use crate::support::{World, admin, id, organization};
 
