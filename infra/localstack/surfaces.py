@@ -102,11 +102,9 @@ def broker(stack: Stack, receiver) -> None:
     expect(known in ask(stack, 200, "GET", "/api/v0/webhooks?page_size=100"), f"{event} is not listed")
     job = ask(stack, 202, "POST", f"/api/v0/trigger-event/{path}", CALLBACK)["jobId"]
 
-    def counts(queue: str) -> dict:
-        return ask(stack, 200, "GET", "/api/v0/trigger-event")[queue]
-
     def ended(failed: int) -> bool:
-        main, dead = counts("mainQueue"), counts("dlq")
+        counts = ask(stack, 200, "GET", "/api/v0/trigger-event")
+        main, dead = counts["mainQueue"], counts["dlq"]
         expect(main["failed"] >= dead["failed"], f"more dead letters than failures: {main} {dead}")
         return (main["completed"], main["failed"], dead["failed"]) == (1, failed, failed)
 
