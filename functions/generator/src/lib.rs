@@ -17,8 +17,8 @@ use tidings_domain::application::Application;
 use tidings_domain::broadcast::{Broadcast, FOLLOWED_AFTER};
 use tidings_domain::client;
 use tidings_domain::endpoint::Endpoint;
-use tidings_domain::ids::{MessageId, OrganizationId};
-use tidings_domain::message::{Message, RETENTION};
+use tidings_domain::ids::{OrganizationId, RANDOM_BYTES};
+use tidings_domain::message::Message;
 use tidings_runtime::{Clock, random};
 use tidings_store::agenda::Starts;
 use tidings_store::broadcast::NewBroadcast;
@@ -119,18 +119,7 @@ impl Generator {
         let orders = orders(&mut fastrand::Rng::with_seed(seed), at);
         let payload = serde_json::to_vec(&orders)
             .map_err(|error| DecodeError { key: "of made-up orders".to_owned(), problem: error.to_string() })?;
-        let message = Message {
-            id: MessageId::new(at, random),
-            organization: *organization,
-            application: clients.application.id,
-            event_type: client::order_event(),
-            event_id: None,
-            channels: Vec::new(),
-            tags: Vec::new(),
-            payload: Some(payload.into()),
-            payload_until: at + RETENTION,
-            created_at: at,
-        };
+        let message = Message::plain(&clients.application, client::order_event(), payload.into(), at, random);
         let broadcast = Broadcast::of(&message, client::order_event().to_string(), &clients.endpoints);
         // Where nobody starts on it before, it is due at its time.
         let due = match starts {
@@ -157,7 +146,7 @@ fn times(from: Timestamp, frequency: Duration) -> impl Iterator<Item = Timestamp
 }
 
 /// What the id of an event is made of beside its time, and what its orders are drawn from.
-fn identity(organization: OrganizationId, at: Timestamp) -> ([u8; tidings_domain::ids::RANDOM_BYTES], u64) {
+fn identity(organization: OrganizationId, at: Timestamp) -> ([u8; RANDOM_BYTES], u64) {
     let digest: [u8; 32] = Sha256::digest(format!("{organization}/{}", at.as_millis())).into();
     let (id, rest) = digest.split_first_chunk().expect("a hash is longer than what an id takes");
     let (seed, _) = rest.split_first_chunk().expect("a hash is longer than what an id and a number take");

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::Timestamp;
 use crate::agenda::{Kind, RecordName, Work};
-use crate::application::{ids, work};
-use crate::ids::{ApplicationId, MessageId, OrganizationId};
+use crate::application::{Application, ids, work};
+use crate::ids::{ApplicationId, MessageId, OrganizationId, RANDOM_BYTES};
 use crate::names::{Channel, EventId, EventTypeName, Tag};
 
 /// Most bytes of a payload.
@@ -66,6 +66,28 @@ pub struct Message {
 }
 
 impl Message {
+    /// A new message that nothing narrows; `random` must be fresh random bytes, or follow from what makes it the only one.
+    pub fn plain(
+        application: &Application,
+        event_type: EventTypeName,
+        payload: Bytes,
+        now: Timestamp,
+        random: [u8; RANDOM_BYTES],
+    ) -> Self {
+        Self {
+            id: MessageId::new(now, random),
+            organization: application.organization,
+            application: application.id,
+            event_type,
+            event_id: None,
+            channels: Vec::new(),
+            tags: Vec::new(),
+            payload: Some(payload),
+            payload_until: now + RETENTION,
+            created_at: now,
+        }
+    }
+
     /// What it owes: to be sent to every endpoint that wants it, or to be handed over.
     pub fn work(&self, route: Route) -> Work {
         match route {

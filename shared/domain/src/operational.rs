@@ -8,7 +8,7 @@ use crate::application::Application;
 use crate::attempt::Attempt;
 use crate::endpoint::Endpoint;
 use crate::ids::{ApplicationId, EndpointId, MessageId, OrganizationId, RANDOM_BYTES};
-use crate::message::{Message, RETENTION};
+use crate::message::Message;
 use crate::names::{EventId, EventTypeName, Uid};
 
 /// After this many failures in a row a message is said to be failing.
@@ -26,18 +26,7 @@ pub fn operational_message(
     now: Timestamp,
     random: [u8; RANDOM_BYTES],
 ) -> Message {
-    Message {
-        id: MessageId::new(now, random),
-        organization: recipient.organization,
-        application: recipient.id,
-        event_type: event.event_type(),
-        event_id: None,
-        channels: Vec::new(),
-        tags: Vec::new(),
-        payload: Some(event.payload().into()),
-        payload_until: now + RETENTION,
-        created_at: now,
-    }
+    Message::plain(recipient, event.event_type(), event.payload().into(), now, random)
 }
 
 /// What happened.

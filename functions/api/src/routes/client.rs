@@ -17,7 +17,8 @@ use tidings_domain::ids::OrganizationId;
 use tidings_domain::names::Reference;
 use tidings_domain::webhook_url::WebhookUrl;
 use tidings_http::{
-    ApiError, Caller, FromQuery, Json, Organization, Query, QueryString, Reply, created, no_content, ok, refused,
+    ApiError, Caller, ClientErrorOut, FromQuery, Json, Organization, Query, QueryString, Reply, created, no_content,
+    ok, refused,
 };
 use tidings_outbound::endpoint::NewEndpoint;
 use tidings_runtime::random;
@@ -33,15 +34,6 @@ pub struct ClientOut {
     /// Where requests go.
     #[schema(value_type = String, format = "uri", example = "https://example.com/webhook/")]
     url: WebhookUrl,
-}
-
-/// Everything that is wrong with a request.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a schema only: the answer itself is made by tidings_http::refused")]
-pub struct ClientErrorOut {
-    /// A sentence for each fault.
-    #[schema(example = json!(["\"url\" is required", "\"token\" is not allowed to be empty"]))]
-    error: Vec<String>,
 }
 
 /// Which client.

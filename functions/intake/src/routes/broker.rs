@@ -7,7 +7,7 @@ use serde_json::Value;
 use tidings_domain::broadcast::{Broadcast, FOLLOWED_AFTER};
 use tidings_domain::broker::{self, EventName};
 use tidings_domain::ids::MessageId;
-use tidings_domain::message::{MAX_PAYLOAD_BYTES, Message, RETENTION};
+use tidings_domain::message::{MAX_PAYLOAD_BYTES, Message};
 use tidings_http::{ApiError, Caller, Json, Organization, Path, Reply, accepted};
 use tidings_runtime::random;
 use tidings_store::agenda::Starts;
@@ -54,27 +54,9 @@ pub async fn trigger(
     let uid = broker::application_uid();
     let title = broker::APPLICATION_NAME;
     let application = state.store.ensure_application(organization, &uid, title, now, random::bytes()).await?;
-    let message = Message {
-        id: MessageId::new(now, random::bytes()),
-        organization,
-        application: application.id,
-        event_type: name.event_type(),
-        event_id: None,
-        channels: Vec::new(),
-        tags: Vec::new(),
-        payload: Some(payload),
-        payload_until: now + RETENTION,
-        created_at: now,
-    };
-    let broadcast = Broadcast {
-        organization,
-        application: application.id,
-        message: message.id,
-        subject: name.into(),
-        receivers: subscriptions.into_iter().map(|subscription| subscription.endpoint).collect(),
-        created_at: now,
-        ended: None,
-    };
+    let message = Message::plain(&application, name.event_type(), payload, now, random::bytes());
+    let receivers = subscriptions.into_iter().map(|subscription| subscription.endpoint).collect();
+    let broadcast = Broadcast { receivers, ..Broadcast::of(&message, name.into(), &[]) };
     let new = NewBroadcast {
         message: &message,
         broadcast: &broadcast,

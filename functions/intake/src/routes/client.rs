@@ -4,9 +4,8 @@ use axum::extract::State;
 use serde_json::{Map, Value};
 use tidings_domain::broadcast::{Broadcast, FOLLOWED_AFTER};
 use tidings_domain::client;
-use tidings_domain::ids::MessageId;
-use tidings_domain::message::{Message, RETENTION};
-use tidings_http::{ApiError, Caller, Json, MAX_FAULTS, Organization, Reply, accepted, refused};
+use tidings_domain::message::Message;
+use tidings_http::{ApiError, Caller, ClientErrorOut, Json, MAX_FAULTS, Organization, Reply, accepted, refused};
 use tidings_runtime::random;
 use tidings_store::agenda::Starts;
 use tidings_store::broadcast::NewBroadcast;
@@ -33,15 +32,6 @@ pub enum TriggerItem {
         #[schema(min_length = 1)]
         valid: String,
     },
-}
-
-/// Everything that is wrong with a request.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a schema only: the answer itself is made by tidings_http::refused")]
-pub struct ClientErrorOut {
-    /// A sentence for each fault.
-    #[schema(example = json!(["\"url\" is required", "\"token\" is not allowed to be empty"]))]
-    error: Vec<String>,
 }
 
 /// What is wrong with a body, in the words that such requests were always refused with.
@@ -96,18 +86,8 @@ pub async fn trigger(
     let (uid, name) = (client::application_uid(), client::APPLICATION_NAME);
     let application = state.store.ensure_application(organization, &uid, name, now, random::bytes()).await?;
     let clients = state.store.endpoints_of(organization, application.id).await?;
-    let message = Message {
-        id: MessageId::new(now, random::bytes()),
-        organization,
-        application: application.id,
-        event_type: client::test_event(),
-        event_id: None,
-        channels: Vec::new(),
-        tags: Vec::new(),
-        payload: Some(raw.slice_ref(raw.trim_ascii())),
-        payload_until: now + RETENTION,
-        created_at: now,
-    };
+    let payload = raw.slice_ref(raw.trim_ascii());
+    let message = Message::plain(&application, client::test_event(), payload, now, random::bytes());
     let broadcast = Broadcast::of(&message, client::test_event().to_string(), &clients);
     let new = NewBroadcast {
         message: &message,

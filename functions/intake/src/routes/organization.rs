@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_domain::idempotency::{Fingerprint, IdempotencyKey};
-use tidings_domain::ids::{MessageId, OrganizationId};
+use tidings_domain::ids::OrganizationId;
 use tidings_domain::message::{MAX_PAYLOAD_BYTES, Message, RETENTION};
 use tidings_domain::names::{EventId, EventTypeName, Uid};
 use tidings_http::{
@@ -130,18 +130,7 @@ pub(super) async fn accept(
     }
     let application =
         state.store.ensure_application(tenant, organization, organization.as_str(), now, random::bytes()).await?;
-    let message = Message {
-        id: MessageId::new(now, random::bytes()),
-        organization: tenant,
-        application: application.id,
-        event_type,
-        event_id,
-        channels: Vec::new(),
-        tags: Vec::new(),
-        payload: Some(payload),
-        payload_until: now + RETENTION,
-        created_at: now,
-    };
+    let message = Message { event_id, ..Message::plain(&application, event_type, payload, now, random::bytes()) };
     let new = NewMessage { message: &message, due: now + state.grace, route: state.route };
     match state.store.create_message(&new, key.as_ref()).await? {
         MessageAccepted::Written => Ok(Accepted::Message(message)),
