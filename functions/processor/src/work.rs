@@ -8,7 +8,7 @@ use tidings_domain::agenda::Kind;
 use tidings_store::StoreError;
 use tidings_store::agenda::Claim;
 
-use crate::{Context, broadcast, delivery, expunge, forward, initialization, job, message, purge, task};
+use crate::{Context, broadcast, delivery, expunge, forward, initialization, job, message, purge, retention, task, transaction};
 
 /// Time for the table's answers around one request.
 pub(crate) const OVERHEAD: Duration = Duration::from_secs(2);
@@ -61,7 +61,9 @@ pub(crate) async fn run(context: &Context, work: Task) -> Result<Done, StoreErro
         Kind::Job => job::run(context, work).await,
         Kind::Message => message::run(context, work).await,
         Kind::Purge => purge::run(context, work).await,
+        Kind::Retention => retention::run(context, work).await,
         Kind::Task => task::run(context, work).await,
+        Kind::Transaction => transaction::run(context, work).await,
     }
 }
 
@@ -77,7 +79,9 @@ pub(crate) fn longest_try(kind: Kind, patience: Duration) -> Duration {
         | Kind::Initialization
         | Kind::Message
         | Kind::Purge
-        | Kind::Task => patience + OVERHEAD,
+        | Kind::Retention
+        | Kind::Task
+        | Kind::Transaction => patience + OVERHEAD,
     }
 }
 
@@ -92,6 +96,8 @@ pub(crate) fn patience_within(kind: Kind, time: Duration) -> Duration {
         | Kind::Initialization
         | Kind::Message
         | Kind::Purge
-        | Kind::Task => time.saturating_sub(LEAST_OVERHEAD),
+        | Kind::Retention
+        | Kind::Task
+        | Kind::Transaction => time.saturating_sub(LEAST_OVERHEAD),
     }
 }

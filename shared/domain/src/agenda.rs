@@ -33,13 +33,17 @@ pub enum Kind {
     Message,
     /// Remove what a deleted application owned.
     Purge,
+    /// Give what a source keeps the end that its retention says, or remove it with its source.
+    Retention,
     /// Go on with a background task.
     Task,
+    /// Compute what an inbound webhook means.
+    Transaction,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Broadcast,
         Self::Delivery,
         Self::Expunge,
@@ -48,7 +52,9 @@ impl Kind {
         Self::Job,
         Self::Message,
         Self::Purge,
+        Self::Retention,
         Self::Task,
+        Self::Transaction,
     ];
 
     /// What the table calls it.
@@ -62,7 +68,9 @@ impl Kind {
             Self::Job => "job",
             Self::Message => "message",
             Self::Purge => "purge",
+            Self::Retention => "retention",
             Self::Task => "task",
+            Self::Transaction => "transaction",
         }
     }
 }

@@ -88,6 +88,8 @@ ids! {
     AttemptId = "atmpt_";
     /// Work in the background that somebody asked for.
     BackgroundTaskId = "qtask_";
+    /// What could not be computed of a transaction.
+    ComputeErrorId = "cerr_";
     /// An endpoint of an application.
     EndpointId = "ep_";
     /// An asynchronous job.
@@ -96,6 +98,12 @@ ids! {
     MessageId = "msg_";
     /// An organization: the tenant.
     OrganizationId = "org_";
+    /// A source of inbound webhooks.
+    SourceId = "src_";
+    /// An inbound webhook that was rejected.
+    TransactionErrorId = "terr_";
+    /// An inbound webhook.
+    TransactionId = "txn_";
 }
 
 fn ksuid(now: Timestamp, random: [u8; RANDOM_BYTES]) -> [u8; LEN] {

@@ -46,6 +46,9 @@ pub struct Settings {
     pub generator_frequency: Duration,
     /// `GENERATOR_ORGANIZATION`: whose clients get them; the local service has one organization of its own.
     pub generator_organization: Option<OrganizationId>,
+    /// `INBOUND_ORGANIZATION`: whose sources are known at the open doors (`/in/{source}`, `/transaction`) by their uids;
+    /// those of every organization are known there by their ids. The local service has one organization of its own.
+    pub inbound_organization: Option<OrganizationId>,
     /// `SVIX_AUTH_TOKEN` and `SVIX_SERVER_URL`: the server that delivers for a platform's organizations. Without a token
     /// Tidings does.
     pub svix: Option<SvixServer>,
@@ -212,6 +215,7 @@ impl Settings {
                 .optional("GENERATORFREQUENCY", |text| parse_bounded(text, 100, 3_600_000))
                 .map_or(Duration::from_secs(5), Duration::from_millis),
             generator_organization: reader.optional("GENERATOR_ORGANIZATION", str::parse),
+            inbound_organization: reader.optional("INBOUND_ORGANIZATION", str::parse),
             svix: reader.svix(),
             preconfigured_endpoints: reader.lookup("PRECONFIGURED_ENDPOINTS"),
             preconfigured_base_url: reader.optional("PRECONFIGURED_BASE_URL", parse_endpoint),

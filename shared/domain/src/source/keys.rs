@@ -1,0 +1,169 @@
+//! What a source's requests are verified with: the key that holds, and those that it replaced and that the sender may
+//! still use.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::signature::{Grace, TooManyOldKeys};
+
+/// How many replaced keys may be good at once.
+pub const MAX_OLD_KEYS: usize = crate::signature::MAX_OLD_KEYS;
+
+/// Longest user, password or secret, in bytes.
+const MAX_BYTES: usize = 512;
+
+/// What a request is verified with. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKey {
+    /// HTTP Basic.
+    Login {
+        /// The user; no colon.
+        username: String,
+        /// The password.
+        password: String,
+    },
+    /// The secret of an HMAC, as the sender shows it.
+    Secret(String),
+}
+
+/// A text cannot be (part of) a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceKeyError {
+    /// Empty or too long.
+    #[error("must be 1 to {MAX_BYTES} bytes long")]
+    Length,
+    /// A user with a colon: HTTP Basic could not tell where the password begins.
+    #[error("must not hold a colon")]
+    Colon,
+}
+
+fn check(text: &str) -> Result<(), SourceKeyError> {
+    if (1..=MAX_BYTES).contains(&text.len()) { Ok(()) } else { Err(SourceKeyError::Length) }
+}
+
+impl SourceKey {
+    /// A user who may be asked for.
+    pub fn check_username(username: &str) -> Result<(), SourceKeyError> {
+        if username.contains(':') { Err(SourceKeyError::Colon) } else { check(username) }
+    }
+
+    /// A password or a secret.
+    pub fn check_secret(secret: &str) -> Result<(), SourceKeyError> {
+        check(secret)
+    }
+}
+
+impl fmt::Debug for SourceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// A key that was replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldSourceKey {
+    /// The key.
+    pub key: SourceKey,
+    /// When it is not accepted any more, in milliseconds since the epoch.
+    until: i64,
+}
+
+/// A source's keys. `Debug` does not show them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceKeys {
+    current: SourceKey,
+    /// The youngest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    old: Vec<OldSourceKey>,
+}
+
+impl SourceKeys {
+    /// A new source's.
+    pub fn new(current: SourceKey) -> Self {
+        Self { current, old: Vec::new() }
+    }
+
+    /// The key that holds.
+    pub fn current(&self) -> &SourceKey {
+        &self.current
+    }
+
+    /// What a request may be verified with at this time, the current key first.
+    pub fn accepted(&self, now: Timestamp) -> impl Iterator<Item = &SourceKey> {
+        let old = self.old.iter().filter(move |old| old.until > now.as_millis()).map(|old| &old.key);
+        std::iter::once(&self.current).chain(old)
+    }
+
+    /// Puts `new` in the place of the current key, which is accepted for its grace beside it. No grace at all is what
+    /// somebody asks for whose secret leaked, perhaps some rotations ago: no older key is kept.
+    pub fn rotate(self, new: SourceKey, grace: Grace, now: Timestamp) -> Result<Self, TooManyOldKeys> {
+        let Self { current, old } = self;
+        if grace.as_duration().is_zero() {
+            return Ok(Self::new(new));
+        }
+        let replaced = OldSourceKey { key: current, until: (now + grace.as_duration()).as_millis() };
+        let still_valid = old.into_iter().filter(|one| one.until > now.as_millis());
+        let mut old: Vec<OldSourceKey> = Vec::new();
+        for one in std::iter::once(replaced).chain(still_valid) {
+            if one.key != new && old.iter().all(|kept| kept.key != one.key) {
+                old.push(one);
+            }
+        }
+        if old.len() > MAX_OLD_KEYS { Err(TooManyOldKeys) } else { Ok(Self { current: new, old }) }
+    }
+
+    /// The one text that the vault seals.
+    pub fn seal_text(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers are always JSON")
+    }
+
+    /// From [`Self::seal_text`]. `None` for what no version sealed; the text is not shown.
+    pub fn from_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn secret(text: &str) -> SourceKey {
+        SourceKey::Secret(text.to_owned())
+    }
+
+    #[test]
+    fn the_old_key_is_accepted_until_its_grace_is_over() {
+        let keys = SourceKeys::new(secret("a")).rotate(secret("b"), Grace::default(), NOW).unwrap();
+        let keys = SourceKeys::from_text(&keys.seal_text()).unwrap();
+        assert_eq!(keys.accepted(NOW).cloned().collect::<Vec<_>>(), [secret("b"), secret("a")]);
+        let over = NOW + Duration::from_hours(24);
+        assert_eq!(keys.accepted(over).cloned().collect::<Vec<_>>(), [secret("b")]);
+        let none = keys.rotate(secret("c"), Grace::from_secs(0).unwrap(), NOW).unwrap();
+        assert_eq!(none, SourceKeys::new(secret("c")));
+    }
+
+    #[test]
+    fn an_eleventh_old_key_is_refused() {
+        let mut keys = SourceKeys::new(secret("0"));
+        for number in 1..=10 {
+            keys = keys.rotate(secret(&number.to_string()), Grace::default(), NOW).unwrap();
+        }
+        assert_eq!(keys.rotate(secret("11"), Grace::default(), NOW), Err(TooManyOldKeys));
+    }
+
+    #[test]
+    fn a_key_is_not_shown_by_debug_and_has_bounds() {
+        let login = SourceKey::Login { username: "u".to_owned(), password: "hunter2".to_owned() };
+        assert!(!format!("{:?}", SourceKeys::new(login)).contains("hunter2"));
+        assert_eq!(SourceKey::check_username("a:b"), Err(SourceKeyError::Colon));
+        assert_eq!(SourceKey::check_secret(""), Err(SourceKeyError::Length));
+        assert!(SourceKey::check_secret(&"x".repeat(512)).is_ok());
+    }
+}
