@@ -71,14 +71,14 @@ smoke() { # check...
   }
 }
 
-# Both lanes with a provider that fails half the time, and the smaller surfaces; then, with one that does not, each lane
-# by itself.
+# Both lanes with a provider that fails half the time, inbound webhooks and the smaller surfaces; then, with one that does
+# not, each lane by itself.
 whole_test() {
   start
   trap stop EXIT
   deploy
   # shellcheck disable=SC2086 # none or one
-  smoke answers both clients broker organizations generator ${live:-}
+  smoke answers both inbound clients broker organizations generator ${live:-}
   deploy FailureProbability=0
   smoke answers stream schedule
   echo "$name: everything passed"

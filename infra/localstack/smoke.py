@@ -2,9 +2,10 @@
 
     smoke.py [--stack NAME] [--callbacks here|stack] CHECK...
 
-The checks are `answers` (every route says what it should), and jobs that end with their callback and messages that
-reach their endpoint: by `both` lanes, with a provider that may fail; by the `stream` alone and by the `schedule` alone,
-with one that does not. The other lane is switched off meanwhile, as an operator would. `clients`, `broker`,
+The checks are `answers` (every route says what it should), and jobs that end with their callback, messages that reach
+their endpoint and inbound webhooks that become enrollments: by `both` lanes, with a provider that may fail; by the
+`stream` alone and by the `schedule` alone, with one that does not. The other lane is switched off meanwhile, as an
+operator would. `inbound` takes webhooks in by every way there is to read, repair and forward them. `clients`, `broker`,
 `organizations` and `generator` take the smaller surfaces from a registration to a delivery, and `live` listens to one
 over the stack's WebSocket API. AWS_ENDPOINT_URL and credentials come from the environment.
 `--callbacks stack` has the stack's own mock receive the callbacks, where it cannot reach this machine.
@@ -23,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 sys.dont_write_bytecode = True
 
+from inbound import inbound, run_inbound
 from live import live
 from stack import Failure, Stack, eventually, expect
 from surfaces import broker, clients, generator, organizations
@@ -133,6 +135,20 @@ def answers(stack: Stack, _receiver) -> None:
         (404, "GET", "/api/webhooks/organizations/nobody/send", None),
         (422, "POST", "/api/webhooks/events", {"event": "nothing.happened", "organizationId": "nobody"}),
         (404, "GET", "/api/webhooks/events", None),
+        (200, "GET", "/api/v1/source", None),
+        (422, "POST", "/api/v1/source", {}),
+        (404, "GET", "/api/v1/source/nobody", None),
+        (404, "GET", "/in/nobody", None),
+        (404, "POST", "/in/nobody", {}),
+        (404, "GET", "/in/nobody/transactions", None),
+        (404, "GET", "/in/nobody/enrollments/export", None),
+        (404, "GET", "/in/nobody/transaction-errors", None),
+        (404, "GET", "/in/nobody/transaction-errors/nothing", None),
+        (404, "POST", "/in/nobody/transaction-errors/nothing/retry", None),
+        (404, "GET", "/in/nobody/transaction-errors/nothing/else", None),
+        (404, "GET", "/in", None),
+        (404, "PUT", "/transaction", {}),
+        (404, "GET", "/transaction/nothing", None),
     ):
         status, _, body = stack.call(method, path, sent)
         expect(status == expected, f"{method} {path}: {status} in place of {expected}: {body}")
@@ -144,12 +160,14 @@ def answers(stack: Stack, _receiver) -> None:
 def both(stack: Stack, receiver) -> None:
     run_jobs(stack, receiver, 5, BOTH_SECONDS)
     run_messages(stack, receiver, 5, BOTH_SECONDS)
+    run_inbound(stack, 5, BOTH_SECONDS)
 
 
 def stream(stack: Stack, receiver) -> None:
     with stack.only("stream"):
         run_jobs(stack, receiver, 3, STREAM_SECONDS)
         run_messages(stack, receiver, 3, STREAM_SECONDS)
+        run_inbound(stack, 3, STREAM_SECONDS)
 
 
 def schedule(stack: Stack, receiver) -> None:
@@ -158,6 +176,7 @@ def schedule(stack: Stack, receiver) -> None:
         run_jobs(stack, receiver, 3, SCHEDULE_SECONDS)
         took = time.time() - started
         run_messages(stack, receiver, 3, SCHEDULE_SECONDS)
+        run_inbound(stack, 3, SCHEDULE_SECONDS)
         expect(took >= stack.grace_seconds, f"done after {took:.1f} s, which the schedule cannot have done: the grace is longer")
 
 
@@ -232,7 +251,7 @@ def is_delivered(stack: Stack, application: str, message: str) -> bool:
     return bool(body["data"])
 
 
-CHECKS = (answers, both, stream, schedule, clients, broker, organizations, generator, live)
+CHECKS = (answers, both, stream, schedule, inbound, clients, broker, organizations, generator, live)
 
 
 def main() -> int:

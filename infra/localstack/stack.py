@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import copy
 import hmac
 import json
 import secrets
@@ -48,6 +49,8 @@ class Stack:
         self.api, self.providers = outputs["ApiUrl"], outputs["ProvidersUrl"]
         # Not where there are no live updates.
         self.web_socket = outputs.get("WebSocketUrl")
+        # The one whose sources /transaction and /in/{source} know by their uids.
+        self.inbound_organization = parameters.get("InboundOrganization") or None
         self.grace_seconds = int(parameters["GraceSeconds"])
         self.generator_rule = outputs["GeneratorScheduleName"]
         self._rule, self._mapping = outputs["ScheduleName"], outputs["StreamMappingId"]
@@ -56,6 +59,12 @@ class Stack:
         self.organization = new_organization()
         self.token = self.token_for(self.organization)
 
+    def seen_by(self, organization: str) -> "Stack":
+        """The same stack for a caller of another organization."""
+        other = copy.copy(self)
+        other.organization, other.token = organization, self.token_for(organization)
+        return other
+
     def token_for(self, organization: str) -> str:
         now = int(time.time())
         claims = {"sub": organization, "role": "admin", "iat": now, "nbf": now, "exp": now + 3600}
@@ -63,10 +72,10 @@ class Stack:
         signature = hmac.digest(self.secret, ".".join(parts).encode(), "sha256")
         return ".".join([*parts, _base64url(signature)])
 
-    def call(self, method: str, path: str, body=None, *, token=True, base=None):
+    def call(self, method: str, path: str, body=None, *, token=True, base=None, headers=None):
         """Status, headers and body of an answer; the body read as JSON where it is."""
         # The content type matters: LocalStack takes a POST without one for a form.
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", **(headers or {})}
         if token:
             headers["authorization"] = f"Bearer {self.token}"
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()

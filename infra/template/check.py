@@ -78,6 +78,12 @@ def secrets(template: Template):
         value = variables.get("SVIX_AUTH_TOKEN")
         if value and not (json.dumps(value).count("{{resolve:secretsmanager:") == 1 and "AWS::NoValue" in json.dumps(value)):
             yield f"{name}: SVIX_AUTH_TOKEN is neither a dynamic reference nor left out"
+        # A function that links the vault opens what is sealed, and no other gets the key.
+        folder = name.removesuffix("Function").lower()
+        manifest = (ROOT / "functions" / folder / "Cargo.toml").read_text()
+        dependencies = manifest.partition("[dependencies]")[2].partition("\n[")[0]
+        if ("tidings-vault" in dependencies) != ("TIDINGS_ENCRYPTION_KEY" in variables):
+            yield f"{name}: TIDINGS_ENCRYPTION_KEY is for those who open what is sealed, and for nobody else"
 
 
 def permissions(template: Template):
@@ -129,6 +135,18 @@ def lanes(template: Template):
         yield "GeneratorState: nobody asked for made-up orders yet"
 
 
+def hygiene(template: Template):
+    """Senders' bodies and credentials are not logged, and what an alarm watches is told by somebody."""
+    for name, item in template.resources.items():
+        if '"DataTraceEnabled": true' in json.dumps(item.get("Properties", {})):
+            yield f"{name}: DataTraceEnabled logs whole requests, credentials and bodies among them"
+    sources = "".join(path.read_text() for path in (ROOT / "functions").glob("*/src/**/*.rs"))
+    for name, item in template.of_type("AWS::CloudWatch::Alarm").items():
+        own = item["Properties"]
+        if own.get("Namespace") == "Tidings" and f'"{own["MetricName"]}"' not in sources:
+            yield f"{name}: no function emits {own['MetricName']}"
+
+
 def doors(template: Template):
     """Both front doors lead to the same functions."""
     for http_api, rest_api in (("HttpApi", "RestApi"), ("ProvidersHttpApi", "ProvidersRestApi")):
@@ -145,6 +163,18 @@ def doors(template: Template):
         if dead := _rest_paths(template, rest_api) - with_any:
             yield f"{rest_api}: only some methods of {sorted(dead)} lead anywhere: add ANY"
         yield from _deployment(template, rest_api)
+
+
+def owners(template: Template):
+    """The front door brings each route to the function that has it; what is nobody else's is api's."""
+    routes = _http_routes(template, "HttpApi")
+    for name in sorted(set(routes.values()) - {routes["$default"]}):
+        folder = ROOT / "functions" / name.removesuffix("Function").lower() / "src"
+        source = "".join(path.read_text() for path in sorted(folder.glob("**/*.rs")))
+        described = {_shape(f"{method.upper()} {path}") for method, path in re.findall(r'(\w+),\s*path = "([^"]+)"', source)}
+        declared = {_shape(route) for route, function in routes.items() if function == name}
+        yield from (f"{name}: {route} is described in its code and leads to api" for route in sorted(described - declared))
+        yield from (f"{name}: {route} leads to it, and is not described in its code" for route in sorted(declared - described))
 
 
 def live(template: Template):
@@ -170,6 +200,11 @@ def live(template: Template):
             scoped = "${WebSocketApi}/live/*/@connections/*" in json.dumps(statement["Resource"])
             if ("execute-api:ManageConnections" in statement["Action"]) != scoped or (scoped and name != "RealtimeRole"):
                 yield f"{name}: only realtime may post to connections, and only to those of WebSocketApi"
+
+
+def _shape(route: str) -> str:
+    """A route, whatever its parameters are called."""
+    return re.sub(r"\{\w+\}", "{}", route)
 
 
 def _http_routes(template: Template, api: str) -> dict:
@@ -225,7 +260,7 @@ def _deployment(template: Template, api: str):
 
 def main() -> int:
     template = Template(ROOT / "template.yaml")
-    rules = (functions, secrets, permissions, durability, lanes, doors, live)
+    rules = (functions, secrets, permissions, durability, lanes, hygiene, doors, owners, live)
     faults = [fault for rule in rules for fault in rule(template)]
     for fault in faults:
         print(f"template.yaml: {fault}")

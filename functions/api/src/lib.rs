@@ -129,6 +129,7 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(routes::example::send))
         .routes(routes!(routes::health::get))
         .routes(routes!(routes::health::ping))
+        .merge(inbound())
         .routes(routes!(routes::job::list))
         .routes(routes!(routes::job::signing_secret))
         .routes(routes!(routes::job::get))
@@ -153,6 +154,25 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(routes::stats::of_application))
         .routes(routes!(routes::stats::of_endpoint))
         .routes(routes!(routes::stats::attempts_of_endpoint))
+}
+
+/// Those of inbound webhooks: who sends them, and what became of them.
+fn inbound() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(routes::inbound::compute_error::list))
+        .routes(routes!(routes::inbound::compute_error::get))
+        .routes(routes!(routes::inbound::compute_error::retry))
+        .routes(routes!(routes::inbound::enrollment::list, routes::inbound::enrollment::import::import))
+        .routes(routes!(routes::inbound::enrollment::export::export))
+        .routes(routes!(routes::inbound::transaction::list))
+        .routes(routes!(routes::inbound::transaction::get))
+        .routes(routes!(routes::inbound::transaction::replay::one))
+        .routes(routes!(routes::inbound::transaction::replay::range))
+        .routes(routes!(routes::inbound::transaction_error::list))
+        .routes(routes!(routes::inbound::transaction_error::get))
+        .routes(routes!(routes::source::create, routes::source::list))
+        .routes(routes!(routes::source::get, routes::source::update, routes::source::patch, routes::source::delete))
+        .routes(routes!(routes::source::secret::rotate))
 }
 
 /// The function's routes, to be finished by `tidings_http::finish`.

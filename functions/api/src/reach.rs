@@ -6,9 +6,10 @@ use serde::{Deserialize, Deserializer, de};
 use tidings_domain::application::Application;
 use tidings_domain::caller::{Caller, Scope};
 use tidings_domain::endpoint::Endpoint;
-use tidings_domain::ids::{ApplicationId, EndpointId, MessageId};
+use tidings_domain::ids::{ApplicationId, EndpointId, MessageId, SourceId};
 use tidings_domain::message::Message;
 use tidings_domain::names::{EventId, Reference};
+use tidings_domain::source::Source;
 use tidings_http::ApiError;
 
 use crate::State;
@@ -25,6 +26,16 @@ pub(crate) async fn application(
         Scope::Application(own) => own == application.id,
     });
     reached.ok_or_else(ApiError::not_found)
+}
+
+/// A source of the caller's organization, as it stands now.
+pub(crate) async fn source(
+    state: &State,
+    caller: &Caller,
+    reference: &Reference<SourceId>,
+) -> Result<Source, ApiError> {
+    let found = state.store.source(caller.organization, reference).await?;
+    found.ok_or_else(ApiError::not_found)
 }
 
 /// An endpoint of an application.

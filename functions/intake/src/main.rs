@@ -1,5 +1,6 @@
 //! Intake as a Lambda function: wiring.
 
+use anyhow::Context as _;
 use intake::State;
 use tidings_domain::message::Route;
 use tidings_egress::Egress;
@@ -8,6 +9,7 @@ use tidings_runtime::settings::Defaults;
 use tidings_runtime::{Clock, Settings};
 use tidings_store::Store;
 use tidings_telemetry::{Format, ignore};
+use tidings_vault::Vault;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -20,11 +22,13 @@ async fn main() -> Result<(), lambda_http::Error> {
     let state = State {
         credentials: Credentials::from_settings(&settings, &store, &clock)?,
         egress: Egress::new(tidings_egress::Options { allow: settings.egress_allow, ..Default::default() })?,
+        vault: Vault::new(&settings.encryption_keys.context("TIDINGS_ENCRYPTION_KEY: must be set")?),
         store,
         clock,
         providers: settings.providers.into(),
         grace: settings.grace,
         route: if settings.svix.is_some() { Route::Provider } else { Route::Endpoints },
+        inbound_organization: settings.inbound_organization,
     };
     lambda_http::run(tidings_http::finish(intake::router(state))).await
 }

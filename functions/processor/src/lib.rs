@@ -31,10 +31,12 @@ mod message;
 mod operational;
 mod purge;
 mod request;
+mod retention;
 mod signers;
 mod slow_lane;
 mod task;
 mod throttle;
+mod transaction;
 mod work;
 
 use std::sync::Arc;

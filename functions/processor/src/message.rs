@@ -67,8 +67,10 @@ pub(crate) async fn run(context: &Context, mut task: Task) -> Result<Done, Store
         store.take_off(&task.claim.entry.key).await?;
         return Ok(Done::Finished);
     };
-    // The fast lane's claim ends when the schedule may take the message; the slow lane's was moved.
-    let due = if task.only_if_healthy { task.claim.until } else { message.created_at + context.options.grace };
+    // The fast lane's claim ends when the schedule may take the message; the slow lane's was moved. What was written ahead of
+    // its time, as the generator does, never was the fast lane's: nothing is to be waited for.
+    let due =
+        if task.only_if_healthy { task.claim.until } else { (message.created_at + context.options.grace).min(now) };
     if !receivers.complete {
         return pages::run(context, task, &message, due).await;
     }

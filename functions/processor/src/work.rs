@@ -8,7 +8,9 @@ use tidings_domain::agenda::Kind;
 use tidings_store::StoreError;
 use tidings_store::agenda::Claim;
 
-use crate::{Context, broadcast, delivery, expunge, forward, initialization, job, message, purge, retention, task, transaction};
+use crate::{
+    Context, broadcast, delivery, expunge, forward, initialization, job, message, purge, retention, task, transaction,
+};
 
 /// Time for the table's answers around one request.
 pub(crate) const OVERHEAD: Duration = Duration::from_secs(2);

@@ -1,5 +1,6 @@
 //! What a job and a message cost at the table: calls, and capacity units from `ReturnConsumedCapacity`.
 
+mod inbound;
 mod message;
 
 use anyhow::Context as _;
@@ -10,6 +11,7 @@ use tidings_harness::{Calls, Changes, Environment, Plan, Providers, Receiver, Re
 use crate::report::{Grid, section};
 use crate::{Options, function, job, token};
 
+pub use self::inbound::run as run_inbound;
 pub use self::message::run as run_messages;
 
 const TWO: [&str; 2] = ["gas", "internet"];

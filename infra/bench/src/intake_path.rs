@@ -23,11 +23,12 @@ use tidings_harness::{Environment, Table};
 use tidings_runtime::settings::Defaults;
 use tidings_runtime::{Clock, Settings};
 use tidings_store::Store;
+use tidings_vault::Vault;
 use tower::ServiceExt as _;
 
 use crate::report::{Grid, section};
 use crate::sample::Sample;
-use crate::{BASELINE, Options, SECRET, function, job, process_time, token};
+use crate::{BASELINE, ENCRYPTION_KEY, Options, SECRET, function, job, process_time, token};
 
 /// Requests of each kind in a round.
 const REQUESTS: usize = 2_000;
@@ -124,11 +125,13 @@ fn router() -> anyhow::Result<Router> {
     let state = intake::State {
         credentials: tidings_http::Credentials::from_settings(&settings, &store, &clock)?,
         egress: Egress::new(tidings_egress::Options::default())?,
+        vault: Vault::new(&ENCRYPTION_KEY.parse()?),
         store,
         clock,
         providers: settings.providers.into(),
         grace: settings.grace,
         route: Route::Endpoints,
+        inbound_organization: None,
     };
     Ok(tidings_http::finish(intake::router(state)))
 }

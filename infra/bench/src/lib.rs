@@ -7,6 +7,7 @@
 pub mod capacity;
 pub mod cold_start;
 pub mod cost;
+pub mod inbound;
 pub mod intake_path;
 mod load;
 pub mod local;
@@ -96,16 +97,26 @@ pub fn function(binary: &Path, service_endpoint: &str) -> Function {
         .env("SERVICE_ENDPOINT", service_endpoint)
 }
 
-/// A token for an organization, good for a day.
+/// A token for an organization of its own, good for a day.
 pub fn token() -> anyhow::Result<String> {
-    let now = Clock::system().now();
+    token_of(new_organization())
+}
+
+/// An organization that nobody else has.
+fn new_organization() -> OrganizationId {
+    OrganizationId::new(Clock::system().now(), random::bytes())
+}
+
+/// A token for this organization, good for a day.
+fn token_of(organization: OrganizationId) -> anyhow::Result<String> {
     let caller = Caller {
-        organization: OrganizationId::new(now, random::bytes()),
+        organization,
         scope: Scope::Organization,
         role: Role::User,
         organizations: Vec::new(),
         feature_flags: Vec::new(),
     };
+    let now = Clock::system().now();
     mint(SECRET.as_bytes(), MintOptions { caller: &caller, now, expires_in: Duration::from_hours(24) })
         .context("the token cannot be made")
 }

@@ -1,7 +1,7 @@
 //! Load on a server: clients that each send a request, wait for its answer and send the next, and what came of it.
 
 mod connection;
-mod memory;
+pub(crate) mod memory;
 mod receiver;
 
 use std::net::SocketAddr;
@@ -20,10 +20,10 @@ use crate::process_time;
 use crate::sample::Sample;
 
 /// How long all of it may take.
-const LIMIT: Duration = Duration::from_secs(180);
+pub(crate) const LIMIT: Duration = Duration::from_secs(180);
 
 /// Time between two looks at what came.
-const LOOK: Duration = Duration::from_millis(20);
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
 /// Time for the results that follow the last delivery.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -84,16 +84,21 @@ struct Accepted {
 }
 
 impl Server {
-    fn cpu(&self) -> anyhow::Result<Duration> {
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         self.pids.iter().map(|pid| process_time::cpu(*pid)).sum()
     }
 
     /// The bytes of a POST with a JSON body.
     pub(crate) fn post(&self, path: &str, body: &str) -> Vec<u8> {
-        let Self { address, token, pids: _ } = self;
+        self.request("POST", path, &format!("Bearer {}", self.token), body)
+    }
+
+    /// The bytes of a request with a credential of its own.
+    pub(crate) fn request(&self, method: &str, path: &str, authorization: &str, body: &str) -> Vec<u8> {
+        let Self { address, token: _, pids: _ } = self;
         let length = body.len();
         format!(
-            "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\naccept: application/json\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {authorization}\r\naccept: application/json\r\n\
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         )
         .into_bytes()

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use bench::{Options, Other, capacity, cold_start, cost, intake_path, local, machine, outbound, sizes};
+use bench::{Options, Other, capacity, cold_start, cost, inbound, intake_path, local, machine, outbound, sizes};
 use clap::{Parser, ValueEnum};
 
 /// Measures Tidings. Build what is measured first: cargo build --release -p intake -p api -p processor -p provider -p
@@ -51,6 +51,8 @@ enum What {
     Outbound,
     /// What one bad endpoint does to the others.
     Isolation,
+    /// Docebo's webhooks a second through `tidings serve`, and what one costs at the table.
+    Inbound,
     /// What a message costs at the table, and in money.
     Cost,
     /// Sizes of the binaries.
@@ -87,6 +89,7 @@ async fn one(what: What, options: &Options) -> anyhow::Result<String> {
         What::Idle => local::idle(options).await,
         What::Outbound => outbound::run(options).await,
         What::Isolation => outbound::isolation(options).await,
+        What::Inbound => Ok(format!("{}\n{}", inbound::run(options).await?, capacity::run_inbound(options).await?)),
         What::Cost => Ok(format!("{}\n{}", capacity::run_messages(options).await?, cost::run(options).await?)),
         What::Sizes => sizes::run(options).await,
         What::All => Box::pin(all(options)).await,
@@ -103,6 +106,7 @@ async fn all(options: &Options) -> anyhow::Result<String> {
         What::Local,
         What::Outbound,
         What::Isolation,
+        What::Inbound,
         What::Cost,
         What::Idle,
         What::Sizes,

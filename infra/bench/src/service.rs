@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::load::Server;
-use crate::{ENCRYPTION_KEY, Options, SECRET, token};
+use crate::{ENCRYPTION_KEY, Options, SECRET, new_organization, token_of};
 
 /// How long a start may take.
 const START: Duration = Duration::from_secs(30);
@@ -52,11 +52,13 @@ impl Service {
             Storage::Memory => command.arg("--memory"),
         };
         let log = File::create(folder.path().join("log"))?;
+        let organization = new_organization();
         command
             .env_clear()
             .env("TIDINGS_JWT_SECRET", SECRET)
             .env("TIDINGS_ENCRYPTION_KEY", ENCRYPTION_KEY)
             .env("FAILURE_PROBABILITY", "0")
+            .env("INBOUND_ORGANIZATION", organization.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -64,7 +66,7 @@ impl Service {
         let mut child = command.spawn()?;
         let banner = BufReader::new(child.stdout.take().context("its output is a pipe")?);
         let address = timeout(START, address(banner)).await.context("it did not start in time")??;
-        let server = Server { address, token: token()?, pids: child.id().into_iter().collect() };
+        let server = Server { address, token: token_of(organization)?, pids: child.id().into_iter().collect() };
         Ok(Self { child, server, folder })
     }
 

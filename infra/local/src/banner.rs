@@ -46,6 +46,7 @@ impl fmt::Display for Banner<'_> {
 
     API, readable   {url}/docs
     OpenAPI         {url}/openapi.json
+    Webhooks in     {url}/in/<source>, Docebo's at {url}/transaction; first: POST {url}/api/v1/source
     Data            {data}
     Private hosts   loopback may be called back, since this is a local run (EGRESS_ALLOW)
     Token           good for {token_days} days, for one organization; more: tidings token --help

@@ -3,6 +3,7 @@
 mod banner;
 mod data;
 mod engine;
+mod enrollments;
 mod generate;
 mod keys;
 mod live;
@@ -34,6 +35,8 @@ enum Command {
     Token(token::Arguments),
     /// Make, list and revoke API keys.
     Keys(keys::Arguments),
+    /// Bring enrollments into a service from a file, or take them out.
+    Enrollments(enrollments::Arguments),
     /// Make or describe the table that `--endpoint` or the AWS environment names.
     Table(table::Arguments),
     /// Print the `OpenAPI` document.
@@ -47,6 +50,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Token(arguments) => token::run(&arguments),
         Command::Keys(arguments) => keys::run(arguments).await,
+        Command::Enrollments(arguments) => enrollments::run(arguments).await,
         Command::Table(arguments) => table::run(arguments).await,
         Command::Openapi => openapi::run(),
     }

@@ -14,6 +14,8 @@ use utoipa::openapi::OpenApi;
         (name = "Jobs", description = "Collect what providers hold, and be called back when all of it is there."),
         (name = "Clients", description = "URLs that get everything their organization broadcasts, each with a token of its own."),
         (name = "API keys", description = "Credentials that do not expire, and can be revoked."),
+        (name = "Sources", description = "Who sends webhooks in, and how they are verified."),
+        (name = "Inbound", description = "Webhooks that came in, what could not be accepted or computed, and what they come to."),
         (name = "Health", description = "Whether requests are taken."),
         (name = "Docs", description = "This description."),
         (name = "Mocks", description = "Stand-ins for other people's services, to try Tidings with."),

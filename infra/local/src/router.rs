@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tidings_domain::ids::OrganizationId;
 use tidings_domain::preconfigured::Preconfigured;
 use tidings_egress::Egress;
 use tidings_http::{ApiError, Credentials};
@@ -30,21 +31,37 @@ pub(crate) struct Parts<'a> {
     pub(crate) secret: &'a Secret,
     pub(crate) provider: &'a Provider,
     pub(crate) preconfigured: &'a Preconfigured,
+    /// Whose sources the open doors know by their uids.
+    pub(crate) inbound_organization: OrganizationId,
     /// Not without a stream.
     pub(crate) live: Option<&'a Live>,
 }
 
 /// The whole service.
 pub(crate) fn router(parts: &Parts<'_>) -> Router {
-    let Parts { settings, store, credentials, egress, vault, clock, secret, provider, preconfigured, live } = *parts;
+    let Parts {
+        settings,
+        store,
+        credentials,
+        egress,
+        vault,
+        clock,
+        secret,
+        provider,
+        preconfigured,
+        inbound_organization,
+        live,
+    } = *parts;
     let intake = intake::State {
         store: store.clone(),
         egress: egress.clone(),
+        vault: vault.clone(),
         credentials: credentials.clone(),
         clock: clock.clone(),
         providers: settings.providers.clone().into(),
         grace: settings.grace,
         route: provider.route(),
+        inbound_organization: Some(inbound_organization),
     };
     let api = api::State {
         store: store.clone(),

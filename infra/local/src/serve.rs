@@ -141,6 +141,7 @@ impl Service {
             secret,
             provider: &provider,
             preconfigured: &preconfigured,
+            inbound_organization: settings.inbound_organization.unwrap_or(identity.organization),
             live: live.as_ref(),
         };
         let router = router(&parts);

@@ -195,3 +195,77 @@ impl Enrollment {
         self.fields.get(&field).map(|register| &register.value).filter(|value| **value != Value::Null)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn stamp(at: i64, rank: Rank) -> Stamp {
+        Stamp { at: Timestamp::from_millis(at), rank }
+    }
+
+    fn change(stamp: Stamp, fields: &[(Field, Value)]) -> EnrollmentChange {
+        let key = EnrollmentKey { user: 1, course: 2, session: None };
+        EnrollmentChange { key, stamp, fields: fields.iter().cloned().collect() }
+    }
+
+    fn unknown() -> Enrollment {
+        let at = Timestamp::default();
+        let key = EnrollmentKey { user: 1, course: 2, session: None };
+        Enrollment::unknown(OrganizationId::least_at(at), SourceId::least_at(at), key)
+    }
+
+    #[test]
+    fn it_says_whether_anything_changed() {
+        let status = [(Field::Status, Value::Text("subscribed".to_owned()))];
+        let mut enrollment = unknown();
+        assert!(enrollment.merge(&change(stamp(5, Rank::Created), &status)));
+        assert!(!enrollment.merge(&change(stamp(5, Rank::Created), &status)), "the same again");
+        assert!(!enrollment.merge(&change(stamp(4, Rank::Updated), &status)), "older");
+        assert!(enrollment.merge(&change(stamp(4, Rank::Updated), &[(Field::Level, Value::Null)])), "a new field");
+        assert!(enrollment.merge(&change(stamp(3, Rank::Deleted), &[])), "a deletion that nobody knew of");
+        assert_eq!((enrollment.deleted_at(), enrollment.updated_at()), (None, Timestamp::from_millis(5)));
+        assert!(enrollment.merge(&change(stamp(5, Rank::Deleted), &[])));
+        assert_eq!(enrollment.deleted_at(), Some(Timestamp::from_millis(5)));
+    }
+
+    #[test]
+    fn of_two_values_with_one_stamp_the_same_one_counts_in_both_orders() {
+        let values = [Value::Null, Value::Number(9), Value::Number(10), Value::Text("a".to_owned())];
+        for pair in values.windows(2) {
+            for order in [[&pair[0], &pair[1]], [&pair[1], &pair[0]]] {
+                let mut enrollment = unknown();
+                for value in order {
+                    enrollment.merge(&change(stamp(1, Rank::Updated), &[(Field::Status, value.clone())]));
+                }
+                assert_eq!(enrollment.fields[&Field::Status].value, pair[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn an_import_says_less_than_any_event_of_its_second() {
+        let mut enrollment = unknown();
+        enrollment.merge(&change(stamp(1, Rank::Created), &[(Field::Status, Value::Text("a".to_owned()))]));
+        enrollment.merge(&change(stamp(1, Rank::Imported), &[(Field::Status, Value::Text("b".to_owned()))]));
+        assert_eq!(enrollment.get(Field::Status), Some(&Value::Text("a".to_owned())));
+        assert_eq!(enrollment.get(Field::Level), None);
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        for text in ["", "1", "1.", ".1", "1.2.", "1.2.3.4", "a.b", "+1.2", "1.-2", "99999999999999999999.1"] {
+            assert_eq!(text.parse::<EnrollmentKey>(), Err(EnrollmentKeyError), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn keys_round_trip(user in any::<u64>(), course in any::<u64>(), session in any::<Option<u64>>()) {
+            let key = EnrollmentKey { user, course, session };
+            prop_assert_eq!(key.to_string().parse(), Ok(key));
+        }
+    }
+}

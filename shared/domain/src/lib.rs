@@ -15,6 +15,7 @@ pub mod caller;
 pub mod client;
 pub mod connection;
 pub mod delivery;
+pub mod docebo;
 pub mod endpoint;
 pub mod endpoint_headers;
 pub mod enrollment;

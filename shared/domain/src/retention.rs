@@ -120,7 +120,7 @@ pub struct Retention {
     pub transaction_errors: Period,
     /// What could not be computed, from when it last failed.
     pub compute_errors: Period,
-    /// Enrollments, from when the last event that changed them was fired.
+    /// Enrollments, from when they last changed: when the event was computed, not when it was fired.
     pub enrollments: Period,
 }
 
@@ -128,12 +128,7 @@ impl Default for Retention {
     /// 90 days, and a year for enrollments, which are what everybody goes on asking for.
     fn default() -> Self {
         let ninety = Period::days(90);
-        Self {
-            transactions: ninety,
-            transaction_errors: ninety,
-            compute_errors: ninety,
-            enrollments: Period::years(1),
-        }
+        Self { transactions: ninety, transaction_errors: ninety, compute_errors: ninety, enrollments: Period::years(1) }
     }
 }
 
@@ -161,7 +156,8 @@ mod tests {
 
     #[test]
     fn what_is_no_period_is_refused() {
-        for text in ["", "90", "90D", "0-D", "-1-D", "+1-D", "01-D", "1-W", "1-d", "11-Y", "121-M", "3651-D", "99999-D"] {
+        for text in ["", "90", "90D", "0-D", "-1-D", "+1-D", "01-D", "1-W", "1-d", "11-Y", "121-M", "3651-D", "99999-D"]
+        {
             assert_eq!(text.parse::<Period>(), Err(PeriodError), "{text}");
         }
     }

@@ -2,6 +2,7 @@
 
 mod keys;
 mod scheme;
+pub mod verification;
 
 use crate::Timestamp;
 use crate::agenda::{Kind, RecordName, Work};
@@ -12,7 +13,10 @@ use crate::names::{Reference, Uid};
 use crate::retention::Retention;
 
 pub use self::keys::{MAX_OLD_KEYS, OldSourceKey, SourceKey, SourceKeyError, SourceKeys};
-pub use self::scheme::{Algorithm, Encoding, HeaderName, HeaderNameError, Names, Scheme, SignatureFormat, SourceKind};
+pub use self::scheme::{
+    Algorithm, Encoding, HeaderName, HeaderNameError, MAX_PREFIX_BYTES, Names, PrefixError, Scheme, SignatureFormat,
+    SourceKind,
+};
 
 /// The uid of the source whose door `POST /transaction` is.
 pub const DOCEBO: &str = "docebo";

@@ -22,17 +22,28 @@ pub struct ApiError(Situation);
 enum Situation {
     Invalid(Vec<Fault>),
     Malformed(Cow<'static, str>),
+    MalformedBody(Vec<Fault>),
     AuthenticationFailed,
+    Unverified(Proof),
     InsufficientAccess,
     LimitReached(Cow<'static, str>),
     NotFound,
     MethodNotAllowed,
     Conflict { detail: Cow<'static, str>, retry_after: Option<Duration> },
     PayloadTooLarge { limit_bytes: usize },
-    UnsupportedMediaType,
+    UnsupportedMediaType { wanted: &'static str },
     TooManyRequests { retry_after: Duration },
     Unavailable(Source),
     Internal(Source),
+}
+
+/// How a request that carries no bearer token shows where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// A user and a password: HTTP Basic.
+    Login,
+    /// A signature of its body.
+    Signature,
 }
 
 /// Every `code` that an error body can have.
@@ -97,6 +108,14 @@ impl ApiError {
         Self(Situation::Malformed(detail.into()))
     }
 
+    /// 400: a request cannot be what it is sent as; `faults` are complete with where they are. For the doors where only the
+    /// sender's form of it counts; where rules of ours are broken it is [`ApiError::invalid`].
+    pub fn malformed_body(mut faults: Vec<Fault>) -> Self {
+        debug_assert!(!faults.is_empty(), "a malformed request has a fault");
+        faults.truncate(MAX_FAULTS);
+        Self(Situation::MalformedBody(faults))
+    }
+
     /// 400: there are as many as there may be; `detail` says of what, and how many.
     pub fn limit_reached(detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Situation::LimitReached(detail.into()))
@@ -105,6 +124,11 @@ impl ApiError {
     /// 401: no credential, or not a valid one. Why is not said: it would help whoever tries.
     pub fn authentication_failed() -> Self {
         Self(Situation::AuthenticationFailed)
+    }
+
+    /// 401: a request did not show that it comes from where it says. What was wrong is not said.
+    pub fn unverified(wanted: Proof) -> Self {
+        Self(Situation::Unverified(wanted))
     }
 
     /// 403: only where the caller may know that the thing exists, else [`ApiError::not_found`].
@@ -140,7 +164,12 @@ impl ApiError {
 
     /// 415: the body is said to be something else than JSON.
     pub fn unsupported_media_type() -> Self {
-        Self(Situation::UnsupportedMediaType)
+        Self::unsupported_media_type_of("The body must be JSON: `content-type: application/json`.")
+    }
+
+    /// 415 where not only JSON is taken: `wanted` says what is.
+    pub fn unsupported_media_type_of(wanted: &'static str) -> Self {
+        Self(Situation::UnsupportedMediaType { wanted })
     }
 
     /// 429.
@@ -170,9 +199,24 @@ enum Body {
 #[derive(Debug, Clone)]
 pub(crate) struct Cause(pub(crate) Arc<dyn Error + Send + Sync>);
 
+/// What an operation asks for that takes tokens and keys.
+const BEARER: &str = "Bearer";
+
+impl Proof {
+    /// What stands in `WWW-Authenticate`, which every 401 has.
+    const fn challenge(self) -> &'static str {
+        match self {
+            Self::Login => r#"Basic realm="tidings", charset="UTF-8""#,
+            Self::Signature => r#"Signature realm="tidings""#,
+        }
+    }
+}
+
 struct Parts {
     status: StatusCode,
     body: Body,
+    /// What a 401 asks for.
+    challenge: &'static str,
     retry_after: Option<Duration>,
     cause: Option<Cause>,
 }
@@ -182,17 +226,21 @@ impl Situation {
         let parts = |status, code, detail: Cow<'static, str>| Parts {
             status,
             body: Body::Coded { code, detail },
+            challenge: BEARER,
+            retry_after: None,
+            cause: None,
+        };
+        let faults = |status, detail| Parts {
+            status,
+            body: Body::Faults { detail },
+            challenge: BEARER,
             retry_after: None,
             cause: None,
         };
         let cause = |source: Source| Some(Cause(Arc::from(source)));
         match self {
-            Self::Invalid(detail) => Parts {
-                status: StatusCode::UNPROCESSABLE_ENTITY,
-                body: Body::Faults { detail },
-                retry_after: None,
-                cause: None,
-            },
+            Self::Invalid(detail) => faults(StatusCode::UNPROCESSABLE_ENTITY, detail),
+            Self::MalformedBody(detail) => faults(StatusCode::BAD_REQUEST, detail),
             Self::Malformed(detail) => parts(StatusCode::BAD_REQUEST, ErrorCode::GenericError, detail),
             Self::LimitReached(detail) => parts(StatusCode::BAD_REQUEST, ErrorCode::LimitReached, detail),
             Self::AuthenticationFailed => parts(
@@ -200,6 +248,14 @@ impl Situation {
                 ErrorCode::AuthenticationFailed,
                 "A valid bearer token or API key is needed.".into(),
             ),
+            Self::Unverified(wanted) => Parts {
+                challenge: wanted.challenge(),
+                ..parts(
+                    StatusCode::UNAUTHORIZED,
+                    ErrorCode::AuthenticationFailed,
+                    "The request could not be verified.".into(),
+                )
+            },
             Self::InsufficientAccess => parts(
                 StatusCode::FORBIDDEN,
                 ErrorCode::InsufficientAccess,
@@ -219,11 +275,9 @@ impl Situation {
                 ErrorCode::PayloadTooLarge,
                 format!("The body is larger than {limit_bytes} bytes.").into(),
             ),
-            Self::UnsupportedMediaType => parts(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                ErrorCode::UnsupportedMediaType,
-                "The body must be JSON: `content-type: application/json`.".into(),
-            ),
+            Self::UnsupportedMediaType { wanted } => {
+                parts(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType, wanted.into())
+            }
             Self::TooManyRequests { retry_after } => Parts {
                 retry_after: Some(retry_after),
                 ..parts(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, "Too many requests.".into())
@@ -247,14 +301,14 @@ impl Situation {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Parts { status, body, retry_after, cause } = self.0.into_parts();
+        let Parts { status, body, challenge, retry_after, cause } = self.0.into_parts();
         let body = serde_json::to_vec(&body).expect("texts and lists of texts serialise");
         let mut response = Response::new(body.into());
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(after) = retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));

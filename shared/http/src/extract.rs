@@ -106,7 +106,8 @@ fn is_json(content_type: &HeaderValue) -> bool {
     kind.eq_ignore_ascii_case("application") && (subtype.eq_ignore_ascii_case("json") || ends_in_json())
 }
 
-async fn read_body(request: Request) -> Result<Bytes, ApiError> {
+/// The whole body, whatever it holds, for what reads it by rules of its own. Beyond the route's [`BodyLimit`] it is 413.
+pub async fn read_body(request: Request) -> Result<Bytes, ApiError> {
     let BodyLimit(limit) = request.extensions().get().copied().unwrap_or(BodyLimit(DEFAULT_BODY_BYTES));
     // What says that it is too large is refused unread.
     if content_length(request.headers()).is_some_and(|length| length > limit) {

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -55,5 +56,13 @@ impl Fault {
         }
         self.loc.insert(0, name);
         self
+    }
+}
+
+impl fmt::Display for Fault {
+    /// In one line: `body.payloads.3: must be an object`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { loc, msg, kind: _ } = self;
+        if loc.is_empty() { f.write_str(msg) } else { write!(f, "{}: {msg}", loc.join(".")) }
     }
 }

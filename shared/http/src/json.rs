@@ -19,7 +19,7 @@ const MAX_NAME_CHARS: usize = 100;
 ///
 /// A property that is there twice is refused: which of the two counts differs from reader to reader, and
 /// whoever checked this request before us may have looked at the other one.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Value, String> {
+pub fn parse(bytes: &[u8]) -> Result<Value, String> {
     read(bytes, Strict { depth: 0 })
 }
 

@@ -95,6 +95,8 @@ fn add_errors(operation: &mut Operation) {
     };
     let needs_credential = operation.security.iter().flatten().next().is_some();
     let has_body = operation.request_body.is_some();
+    // What takes every type of body looks at none, and answers what is in it by rules of its own.
+    let has_read_body = has_body && !takes_every_type(operation);
     let (in_path, in_query, in_header) =
         (takes(ParameterIn::Path), takes(ParameterIn::Query), takes(ParameterIn::Header));
     let errors = [
@@ -104,14 +106,21 @@ fn add_errors(operation: &mut Operation) {
         (in_path, 404, "It is not there"),
         (in_header, 409, "The idempotency key is in use for another request, or for one that still runs"),
         (has_body, 413, "The body is too large"),
-        (has_body, 415, "The body is not JSON"),
-        (has_body || in_query || in_header, 422, "The request breaks rules"),
+        (has_read_body, 415, "The body is not JSON"),
+        (has_read_body || in_query || in_header, 422, "The request breaks rules"),
         (true, 500, "Internal error"),
         (needs_credential || in_path || has_body, 503, "Cannot be served right now; try again"),
     ];
     let responses: &mut BTreeMap<_, _> = &mut operation.responses.responses;
     for (_, status, description) in errors.into_iter().filter(|(applies, ..)| *applies) {
         responses.entry(status.to_string()).or_insert_with(|| RefOr::T(error(status, description)));
+    }
+}
+
+fn takes_every_type(operation: &Operation) -> bool {
+    match &operation.request_body {
+        Some(RefOr::T(body)) => body.content.contains_key("*/*"),
+        Some(RefOr::Ref(_)) | None => false,
     }
 }
 

@@ -9,7 +9,7 @@ use tidings_domain::agenda::{Entry, EntryKey};
 
 use crate::batch::Write;
 use crate::expression::{Item, item, s};
-use crate::transaction::Outcome;
+use crate::transact::Outcome;
 use crate::{DecodeError, Store, StoreError, keys};
 
 /// The right to work on a record until a time: its entry stands where only its owner put it.

@@ -20,7 +20,7 @@ use crate::agenda::{Starts, starting};
 use crate::expression::{Condition, s};
 use crate::list::{List, Walk, filling};
 use crate::outcome::{created, replaced};
-use crate::transaction::{Outcome, Refusal, TRIES};
+use crate::transact::{Outcome, Refusal, TRIES};
 use crate::{Created, Replaced, Store, StoreError, keys};
 
 impl Store {

@@ -25,7 +25,7 @@ use crate::batch::Write;
 use crate::expression::{Change, Item};
 use crate::message::NewMessage;
 use crate::query::{Direction, Range, text};
-use crate::transaction::Outcome;
+use crate::transact::Outcome;
 use crate::{DecodeError, Store, StoreError, keys};
 
 impl Store {

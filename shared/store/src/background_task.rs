@@ -16,7 +16,7 @@ use crate::agenda::{Claim, Finished, Starts, apart, entry_item, starting};
 use crate::expression::Condition;
 use crate::list::{FILTERED, List, Walk, filling};
 use crate::outcome::created;
-use crate::transaction::Outcome;
+use crate::transact::Outcome;
 use crate::{Created, Store, StoreError, keys};
 
 /// How long a task can be read after it ended; the table deletes it within days after that.

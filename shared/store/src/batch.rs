@@ -1,8 +1,8 @@
 //! Group commit: single puts and deletes of this process go out together, up to 25 in a call.
 //!
 //! # Theory of operation
-//! Whoever writes puts its writes into a queue and waits for one of [`PLACES`]. Who has one sends what stands at the
-//! head of the queue, until its own writes are out. Under load a call therefore takes along what came while the ones
+//! Whoever writes puts its writes into a queue and waits for one of [`PLACES`], though not for long. Who has one sends what
+//! stands at the head of the queue, until its own writes are out. Under load a call therefore takes along what came while the ones
 //! before it were under way; without load a write goes out at once. Nothing runs but on behalf of somebody who waits: a
 //! Lambda function that has answered leaves no task behind.
 //!
@@ -21,13 +21,17 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::expression::Item;
 use crate::keys::Key;
-use crate::transaction::WAITS_MS;
+use crate::transact::WAITS_MS;
 use crate::{Store, StoreError, keys};
 
 /// Calls at once, so that one slow call does not hold up everybody. Measured on the embedded engine with 64 and 256 callers
 /// at once, in memory and on disk, where calls share a sync: with 4 there is less to share, with 16 and more the calls
 /// get too small. Where a call takes longer than here, eight take along more each.
 const PLACES: usize = 8;
+
+/// How long a write waits for a place. When calls are that slow, what waits goes out beside them: a place saves calls, and
+/// is not worth a caller's patience.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Most writes of a call: DynamoDB's limit.
 const MAX_WRITES: usize = 25;
@@ -105,7 +109,8 @@ impl Store {
                     Ok(result) => return result,
                     Err(_) => continue,
                 },
-                place = self.batch.places.acquire() => place.expect("the places are never closed"),
+                place = self.batch.places.acquire() => Some(place.expect("the places are never closed")),
+                () = tokio::time::sleep(PATIENCE) => None,
             };
             while self.batch.is_waiting(number) {
                 let groups = self.batch.take();

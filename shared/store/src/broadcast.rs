@@ -17,7 +17,7 @@ use crate::expression::{Condition, Item, n};
 use crate::list::{List, Walk, filling};
 use crate::message::NewMessage;
 use crate::query::{Direction, Range};
-use crate::transaction::Outcome;
+use crate::transact::Outcome;
 use crate::{DecodeError, Store, StoreError, keys};
 
 /// Most open broadcasts of an application that are read at once.

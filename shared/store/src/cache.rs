@@ -1,9 +1,11 @@
 //! What hot paths read again and again, kept for three seconds in each process.
 //!
-//! A process sees its own writes at once: whoever writes an application, an endpoint, an event type or a connection calls
-//! `forget_application`, `forget_event_type` or `forget_listener` after it. Other processes see them within [`KEPT`].
+//! A process sees its own writes at once: whoever writes an application, an endpoint, an event type, a connection or a
+//! source calls `forget_application`, `forget_event_type`, `forget_listener` or `forget_source` after it. Other processes
+//! see them within [`KEPT`].
 
 mod listeners;
+mod sources;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,10 +17,12 @@ use tidings_domain::application::Application;
 use tidings_domain::connection::Connection;
 use tidings_domain::endpoint::Endpoint;
 use tidings_domain::event_type::EventType;
-use tidings_domain::ids::{ApplicationId, OrganizationId};
-use tidings_domain::names::{EventTypeName, Reference};
+use tidings_domain::ids::{ApplicationId, OrganizationId, SourceId};
+use tidings_domain::names::{EventTypeName, Reference, Uid};
 use tidings_domain::operational;
+use tidings_domain::source::Source;
 
+use self::sources::Asked;
 use crate::application::decode_application;
 use crate::endpoint::decode_endpoint;
 use crate::query::{Direction, Range, text};
@@ -53,6 +57,8 @@ pub(crate) struct Cache {
     recipients: Kept<OrganizationId, Option<Arc<Application>>>,
     listeners: Kept<OrganizationId, Arc<Vec<Connection>>>,
     heard: Kept<OrganizationId, bool>,
+    sources: Kept<Asked, Option<Arc<Source>>>,
+    source_uids: Kept<(OrganizationId, Uid), SourceId>,
 }
 
 /// Things of one kind.
@@ -213,6 +219,13 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
         let held = self.lock();
         let thing = held.things.get(key).filter(|thing| now.since(thing.read_at) < KEPT);
         thing.map(|thing| thing.value.clone()).ok_or(held.forgotten)
+    }
+
+    /// What was kept, if it was read within this time.
+    fn get_within(&self, time: Duration, key: &K, now: Timestamp) -> Option<V> {
+        let held = self.lock();
+        let thing = held.things.get(key).filter(|thing| now.since(thing.read_at) < time);
+        thing.map(|thing| thing.value.clone())
     }
 
     /// Keeps what was read since `now`, unless something was written meanwhile.

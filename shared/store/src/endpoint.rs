@@ -19,7 +19,7 @@ use crate::expression::{Condition, n, s};
 use crate::list::{List, Walk, filling};
 use crate::message::NewMessage;
 use crate::outcome::{created, replaced};
-use crate::transaction::{Outcome, Refusal, TRIES};
+use crate::transact::{Outcome, Refusal, TRIES};
 use crate::{Created, Replaced, Store, StoreError, keys};
 
 impl Store {

@@ -20,7 +20,7 @@ use crate::endpoint::decode_endpoint;
 use crate::expression::{Change, Condition, n, s};
 use crate::message::NewMessage;
 use crate::query::{Direction, Range};
-use crate::transaction::{Outcome, TRIES};
+use crate::transact::{Outcome, TRIES};
 use crate::{Repetition, Store, StoreError, keys};
 
 /// What became of a request to bring the events of a name to a URL.

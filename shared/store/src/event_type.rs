@@ -12,7 +12,7 @@ use self::item::{decode_event_type, event_type_item};
 use crate::expression::Condition;
 use crate::list::{FILTERED, List, Walk, filling};
 use crate::outcome::{created, replaced};
-use crate::transaction::Outcome;
+use crate::transact::Outcome;
 use crate::{Created, Replaced, Store, StoreError, keys};
 
 impl Store {

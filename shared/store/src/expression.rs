@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use bytes::Bytes;
 use serde::Serialize;
 use tidings_domain::Timestamp;
 
@@ -24,6 +26,19 @@ pub(crate) fn n(value: impl Into<i64>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }
 
+/// Bytes as an attribute.
+pub(crate) fn binary(bytes: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
+}
+
+/// Moves bytes out of an item; none if the attribute is not there.
+pub(crate) fn take_binary(item: &mut Item, name: &str) -> Bytes {
+    match item.remove(name) {
+        Some(AttributeValue::B(bytes)) => Bytes::from(bytes.into_inner()),
+        _ => Bytes::new(),
+    }
+}
+
 /// A stored shape as the SDK's item.
 pub(crate) fn item<T: Serialize>(shape: &T) -> Item {
     serde_dynamo::to_item(shape).expect("stored shapes are structs of texts, numbers and lists")
@@ -38,6 +53,12 @@ impl Store {
             .condition_expression("attribute_not_exists(#pk)")
             .expression_attribute_names("#pk", PK)
             .build()?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// A write of an item, whatever stands there.
+    pub(crate) fn put(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&*self.table).set_item(Some(item)).build()?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 

@@ -15,7 +15,7 @@ use crate::agenda::{Claim, Finished, Starts, apart, entry_item, starting};
 use crate::expression::Condition;
 use crate::list::{List, Walk, filling};
 use crate::query::{Direction, Range};
-use crate::transaction::Outcome;
+use crate::transact::Outcome;
 use crate::{Store, StoreError, keys};
 
 impl Store {

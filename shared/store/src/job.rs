@@ -20,7 +20,7 @@ use self::item::{decode_job, decode_record, job_item, record_item};
 use crate::agenda::{Claim, Finished, entry_item, owing};
 use crate::expression::{Change, Item, n, s};
 use crate::idempotency::Repetition;
-use crate::transaction::{Outcome, Refusal};
+use crate::transact::{Outcome, Refusal};
 use crate::{DecodeError, Store, StoreError, keys};
 
 /// How long a job can be read after it ended.

@@ -1,7 +1,9 @@
 //! Every key of the table. Parts are joined by `#`, which none of the types that go in can hold: ids are letters, digits
 //! and `_`; names are checked where they are made; a caller's free text is hashed, or is a whole sort key. The tenant leads
-//! wherever a caller can name an item; what only Tidings itself looks for (the agenda, keys by their hash, connections)
-//! leads with its kind.
+//! wherever a caller can name an item; what only Tidings itself looks for (the agenda, keys by their hash, connections), and
+//! sources, of which a sender says nothing but their id, lead with their kind.
+
+mod inbound;
 
 use std::collections::HashMap;
 
@@ -21,6 +23,15 @@ use tidings_domain::initialization::InitializationState;
 use tidings_domain::job::{JobStatus, ProviderId};
 use tidings_domain::names::{EventId, EventTypeName, Uid};
 use tidings_domain::token::TokenHash;
+
+pub(crate) use self::inbound::{
+    SOURCE, compute_error_partition, enrollment_index_partition, enrollment_partition, enrollments_in, enrollments_of,
+    parse_enrollment, parse_source, source_index_partition, transaction_error_partition, transaction_index_partition,
+};
+pub use self::inbound::{
+    compute_error, enrollment, enrollment_index, source, source_index, source_uid, transaction, transaction_error,
+    transaction_index,
+};
 
 /// The table's partition key.
 pub const PK: &str = "pk";

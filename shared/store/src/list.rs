@@ -61,6 +61,22 @@ impl Walk {
         Self { is_index, range, direction, is_back, next: None, is_over }
     }
 
+    /// Leaves out what stands below this sort key.
+    pub(crate) fn not_below(&mut self, key: String) {
+        if self.range.from < key {
+            self.range.from = key;
+        }
+        self.is_over = self.range.is_empty();
+    }
+
+    /// Leaves out what stands above this sort key.
+    pub(crate) fn not_above(&mut self, key: String) {
+        if self.range.to > key {
+            self.range.to = key;
+        }
+        self.is_over = self.range.is_empty();
+    }
+
     /// Whether everything was seen.
     pub(crate) fn is_over(&self) -> bool {
         self.is_over

@@ -1,6 +1,6 @@
 use tidings_domain::idempotency::KeptAnswer;
 
-use crate::transaction::{Outcome, Refusal};
+use crate::transact::{Outcome, Refusal};
 use crate::{DecodeError, Repetition, StoreError};
 
 /// What became of a request to make something.

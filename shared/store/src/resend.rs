@@ -7,7 +7,7 @@ use tidings_domain::ids::OrganizationId;
 
 use crate::agenda::{Starts, starting};
 use crate::outcome::created;
-use crate::transaction::{Outcome, TRIES};
+use crate::transact::{Outcome, TRIES};
 use crate::{Created, Store, StoreError};
 
 impl Store {

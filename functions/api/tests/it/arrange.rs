@@ -9,10 +9,12 @@ use tidings_domain::application::Application;
 use tidings_domain::caller::Caller;
 use tidings_domain::endpoint::{Endpoint, Retried, Sealed};
 use tidings_domain::event_type::EventType;
-use tidings_domain::ids::{ApiKeyId, ApplicationId, EndpointId, JobId};
+use tidings_domain::ids::{ApiKeyId, ApplicationId, EndpointId, JobId, SourceId};
 use tidings_domain::job::{Job, JobStatus, ProviderId};
 use tidings_domain::metadata::Metadata;
+use tidings_domain::retention::Retention;
 use tidings_domain::signature::{EndpointKeys, SigningKey};
+use tidings_domain::source::{Scheme, Source, SourceKey, SourceKeys};
 use tidings_domain::webhook_url::WebhookUrl;
 use tidings_store::agenda::{Claim, Finished};
 use tidings_store::job::Accepted;
@@ -183,4 +185,34 @@ pub(crate) fn imagined_event_type(name: &str) -> EventType {
 
 pub(crate) async fn event_type(store: &Store, event_type: &EventType) {
     assert_eq!(store.create_event_type(event_type, None).await.unwrap(), Created::Written);
+}
+
+/// What a request shows at a source's door: `docebo:correct horse`.
+pub(crate) const LOGIN: &str = "Basic ZG9jZWJvOmNvcnJlY3QgaG9yc2U=";
+
+/// A source of kind `docebo` of an organization, with the login `docebo`, `correct horse`.
+pub(crate) async fn source(store: &Store, organization_number: u8, number: u8, uid: Option<&str>) -> Source {
+    let source = imagined_source(organization_number, number, uid);
+    assert_eq!(store.create_source(&source, None).await.unwrap(), Created::Written);
+    source
+}
+
+pub(crate) fn imagined_source(organization_number: u8, number: u8, uid: Option<&str>) -> Source {
+    let created_at = Timestamp::from_millis(1_700_000_000_000);
+    let mut source = Source {
+        id: SourceId::new(created_at, [number; 15]),
+        organization: organization(organization_number).organization,
+        uid: uid.map(|uid| uid.parse().unwrap()),
+        name: format!("source {number}"),
+        scheme: Scheme::Docebo,
+        keys: None,
+        forward_to: None,
+        retention: Retention::default(),
+        created_at,
+        updated_at: created_at,
+    };
+    let login = SourceKey::Login { username: "docebo".to_owned(), password: "correct horse".to_owned() };
+    let sealed = SourceKeys::new(login).seal_text();
+    source.keys = Some(vault().seal(source.organization, &source.keys_context(), sealed.as_bytes()));
+    source
 }

@@ -8,9 +8,20 @@ use crate::documents::operations;
 use crate::operations::Fixtures;
 use crate::support::{Answer, Service, admin, application, expired_token, member, organization, token};
 
-/// Operations that need no credential: health, the API's description and the mocks. It only shrinks.
-const PUBLIC: [&str; 6] =
-    ["complete.create", "docs.openapi", "docs.page", "provider.get", "v1.health.get", "v1.health.ping"];
+/// Operations that need no token or key: health, the API's description, the mocks, and the doors of sources, whose requests
+/// are verified by what their senders know. It only shrinks.
+const PUBLIC: [&str; 10] = [
+    "complete.create",
+    "docs.openapi",
+    "docs.page",
+    "inbound.check",
+    "inbound.create",
+    "inbound.docebo.check",
+    "inbound.docebo.create",
+    "provider.get",
+    "v1.health.get",
+    "v1.health.ping",
+];
 
 /// Operations that make what their path names where it is not there, for its asker. It only shrinks.
 const MAKES: [&str; 1] = ["v1.event-type.update"];
@@ -85,6 +96,10 @@ fn keeps_apart(answer: &Answer, fixtures: &Fixtures) {
         fixtures.key.to_string(),
         fixtures.application.id.to_string(),
         fixtures.endpoint.id.to_string(),
+        fixtures.source.id.to_string(),
+        fixtures.transaction.id.to_string(),
+        fixtures.transaction_error.id.to_string(),
+        fixtures.compute_error.id.to_string(),
         organization(1).organization.to_string(),
     ];
     for name in names {
@@ -117,6 +132,7 @@ async fn matrix() -> String {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a line for each operation")]
 async fn who_may_call_which_operation() {
     assert_snapshot!(matrix().await, @"
                                                                    Nobody           BadToken            Expired        Application     ApplicationKey  OtherOrganization           OtherKey         OtherAdmin       Organization                Key             Member              Admin
@@ -142,6 +158,23 @@ async fn who_may_call_which_operation() {
     docs.openapi                                                      200                200                200                200                200                200                200                200                200                200                200                200
     docs.page                                                         200                200                200                200                200                200                200                200                200                200                200                200
     endpoint.get-attempt-stats                                        401                401                401                200                200                404                404                404                200                200                200                200
+    inbound.check                                                     200                200                200                200                200                200                200                200                200                200                200                200
+    inbound.compute-error.get                                         401                401                401                403                403                404                404                404                200                200                200                200
+    inbound.compute-error.list                                        401                401                401                403                403                404                404                404                200                200                200                200
+    inbound.compute-error.retry                                       401                401                401                403                403                404                404                404                202                202                202                202
+    inbound.create                                                    200                200                200                200                200                200                200                200                200                200                200                200
+    inbound.docebo.check                                              200                200                200                200                200                200                200                200                200                200                200                200
+    inbound.docebo.create                                             200                200                200                200                200                200                200                200                200                200                200                200
+    inbound.enrollment.export                                         401                401                401                403                403                404                404                404                200                200                200                200
+    inbound.enrollment.import                                         401                401                401                403                403                404                404                404                200                200                200                200
+    inbound.enrollment.list                                           401                401                401                403                403                404                404                404                200                200                200                200
+    inbound.transaction-error.get                                     401                401                401                403                403                404                404                404                200                200                200                200
+    inbound.transaction-error.list                                    401                401                401                403                403                404                404                404                200                200                200                200
+    inbound.transaction-error.retry                                   401                401                401                403                403                404                404                404                200                200                200                200
+    inbound.transaction.get                                           401                401                401                403                403                404                404                404                200                200                200                200
+    inbound.transaction.list                                          401                401                401                403                403                404                404                404                200                200                200                200
+    inbound.transaction.replay                                        401                401                401                403                403                404                404                404                202                202                202                202
+    inbound.transaction.replay-range                                  401                401                401                403                403                404                404                404                202                202                202                202
     job.create                                                        401                401                401                403                403                201                201                201                201                201                201                201
     job.get                                                           401                401                401                403                403                404                404                404                200                200                200                200
     job.list                                                          401                401                401                403                403                200                200                200                200                200                200                200
@@ -208,6 +241,13 @@ async fn who_may_call_which_operation() {
     v1.message.get                                                    401                401                401                200                200                404                404                404                200                200                200                200
     v1.message.list                                                   401                401                401                200                200                404                404                404                200                200                200                200
     v1.message.precheck                                               401                401                401                200                200                404                404                404                200                200                200                200
+    v1.source.create                                                  401                401                401                403                403                201                201                201                201                201                201                201
+    v1.source.delete                                                  401                401                401                403                403                404                404                404                204                204                204                204
+    v1.source.get                                                     401                401                401                403                403                404                404                404                200                200                200                200
+    v1.source.list                                                    401                401                401                403                403                200                200                200                200                200                200                200
+    v1.source.patch                                                   401                401                401                403                403                404                404                404                200                200                200                200
+    v1.source.rotate-secret                                           401                401                401                403                403                404                404                404                204                204                204                204
+    v1.source.update                                                  401                401                401                403                403                404                404                404                200                200                200                200
     ");
 }
 

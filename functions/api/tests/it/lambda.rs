@@ -11,6 +11,7 @@ use tidings_http::credential::{MintOptions, mint};
 use tidings_runtime::Clock;
 
 use crate::arrange;
+use crate::inbound;
 use crate::support::{SECRET, application, organization};
 
 fn unset() -> Function {
@@ -204,4 +205,29 @@ async fn without_its_table_it_answers_503_until_the_table_is_there() {
     assert_eq!(ask(&environment, &read).await.status, 503);
     table.plug_in().await;
     assert_eq!(ask(&environment, &read).await.status, 200);
+}
+
+#[tokio::test]
+async fn lists_of_enrollments_come_in_and_go_out_as_text_through_both_front_doors() {
+    let table = Table::start().await;
+    let environment = function(&table).start().await;
+    let source = arrange::source(table.store(), 1, 1, None).await;
+    let path = inbound::below(&source, "/enrollments");
+    let csv = "user_id,course_id,username\r\n1,2,j\u{e4}ne\r\n";
+    let import = HttpRequest::new("POST", &path).bearer(&token(&organization(1))).header("content-type", "text/csv");
+    let import = import.body(csv);
+    assert_eq!(invoke(&environment, &import.http_api()).await.json()["created"], 1);
+    assert_eq!(invoke(&environment, &import.rest_api()).await.json()["rows"][0]["row"], 1);
+    for format in ["csv", "ndjson"] {
+        let export = get(&format!("{path}/export")).query("format", format);
+        let mut texts = Vec::new();
+        for event in [export.http_api(), export.rest_api()] {
+            let answer = environment.invoke(&event).await.unwrap();
+            // A REST API hands Base64 on as it is.
+            assert_eq!(answer["isBase64Encoded"], json!(false), "{format}: {answer}");
+            texts.push(answer["body"].as_str().unwrap().to_owned());
+        }
+        assert!(texts[0].contains("j\u{e4}ne"), "{texts:?}");
+        assert_eq!(texts[0], texts[1]);
+    }
 }

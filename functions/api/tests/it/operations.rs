@@ -12,12 +12,15 @@ use tidings_domain::endpoint::Endpoint;
 use tidings_domain::ids::{ApiKeyId, MessageId};
 use tidings_domain::job::Job;
 use tidings_domain::message::Message;
+use tidings_domain::source::Source;
+use tidings_domain::transaction::{ComputeError, Transaction, TransactionError};
 use tidings_store::Store;
 
 use crate::arrange;
 use crate::broker;
 use crate::client;
 use crate::documents::{Operation, operations};
+use crate::inbound;
 use crate::organization::{ACME, PLATFORM};
 use crate::organization_initialization;
 use crate::outbound;
@@ -40,6 +43,13 @@ pub(crate) struct Fixtures {
     pub(crate) client: Endpoint,
     /// A triggered event that failed at its only URL.
     pub(crate) job: MessageId,
+    /// With the uid `docebo`.
+    pub(crate) source: Source,
+    /// What came in through its door: one that was accepted, and one that was rejected and could be accepted now.
+    pub(crate) transaction: Transaction,
+    pub(crate) transaction_error: TransactionError,
+    /// What could not be computed of the one that was accepted.
+    pub(crate) compute_error: ComputeError,
 }
 
 impl Fixtures {
@@ -55,7 +65,27 @@ impl Fixtures {
         let failed = arrange::failed(store, 1).await;
         organization_initialization::failed(store, 1, "acme").await;
         let job = broker::failed(store).await;
-        Self { failed, key, secret, application, endpoint, message, attempt, task, client, job }
+        let source = arrange::source(store, 1, 1, Some("docebo")).await;
+        let transaction = inbound::transaction(store, &source, 1).await;
+        let transaction_error = inbound::transaction_error(store, &source, 1, WEBHOOK.as_bytes()).await;
+        let compute_error = inbound::compute_error(store, &source, &transaction, None).await;
+        inbound::enroll(store, &source, &serde_json::json!([{"user_id": 1, "course_id": 1}])).await;
+        Self {
+            failed,
+            key,
+            secret,
+            application,
+            endpoint,
+            message,
+            attempt,
+            task,
+            client,
+            job,
+            source,
+            transaction,
+            transaction_error,
+            compute_error,
+        }
     }
 
     /// Without a table that could hold them.
@@ -69,7 +99,26 @@ impl Fixtures {
         let task = outbound::imagined_task(&endpoint, 1);
         let client = arrange::imagined_endpoint(&application, 1, None);
         let (failed, job) = (arrange::job(1), message.id);
-        Self { failed, key, secret, application, endpoint, message, attempt, task, client, job }
+        let source = arrange::imagined_source(1, 1, Some("docebo"));
+        let transaction = inbound::imagined_transaction(&source, 1);
+        let transaction_error = inbound::imagined_transaction_error(&source, 1, WEBHOOK.as_bytes());
+        let compute_error = inbound::imagined_compute_error(&transaction, None);
+        Self {
+            failed,
+            key,
+            secret,
+            application,
+            endpoint,
+            message,
+            attempt,
+            task,
+            client,
+            job,
+            source,
+            transaction,
+            transaction_error,
+            compute_error,
+        }
     }
 
     /// A good request for an operation, with this credential.
@@ -80,7 +129,9 @@ impl Fixtures {
         assert!(operation.matches(&operation.method, &path), "{} is not at {path}", operation.id);
         let mut request =
             Request::builder().method(operation.method.as_str()).uri(path).header("host", "tidings.example");
-        if let Some(bearer) = bearer {
+        if LOGINS.contains(&&*operation.id) {
+            request = request.header("authorization", arrange::LOGIN);
+        } else if let Some(bearer) = bearer {
             request = request.header("authorization", format!("Bearer {bearer}"));
         }
         request.body(body.into()).unwrap()
@@ -102,7 +153,15 @@ impl Fixtures {
     fn below_endpoint(&self, rest: &str) -> String {
         self.below_application(&format!("/endpoint/{}{rest}", self.endpoint.id))
     }
+
+    /// A path below the source's, where it is managed.
+    fn below_source(&self, rest: &str) -> String {
+        format!("/api/v1/source/{}{rest}", self.source.id)
+    }
 }
+
+/// Doors: what a request shows there is its source's login, whoever sends it.
+const LOGINS: [&str; 2] = ["inbound.create", "inbound.docebo.create"];
 
 type Make = fn(&Fixtures) -> (String, &'static str);
 
@@ -117,6 +176,12 @@ const ENDPOINT: &str = r#"{"url":"https://example.com/"}"#;
 const PING: &str = r#"{"eventType":"svix.ping"}"#;
 
 const SINCE: &str = r#"{"since":"2027-01-10T00:00:00Z"}"#;
+
+const SOURCE: &str = r#"{"name":"x","kind":"none"}"#;
+
+const WEBHOOK: &str = r#"{"message_id":"wh-new","event":"course.updated","fired_by_batch_action":false,"payload":{}}"#;
+
+const ENROLLMENTS: &str = r#"[{"user_id":1,"course_id":1,"status":"subscribed"}]"#;
 
 const ROWS: &[(&str, Make)] = &[
     ("api-key.create", |_| ("/api/v1/api-key".to_owned(), "{}")),
@@ -141,6 +206,35 @@ const ROWS: &[(&str, Make)] = &[
     ("application.get-stats", |fixtures| (fixtures.below_application("/stats"), "")),
     ("docs.page", |_| ("/docs".to_owned(), "")),
     ("endpoint.get-attempt-stats", |fixtures| (fixtures.below_endpoint("/attempt-stats"), "")),
+    ("inbound.check", |fixtures| (inbound::below(&fixtures.source, ""), "")),
+    ("inbound.compute-error.get", |fixtures| {
+        (inbound::below(&fixtures.source, &format!("/compute-errors/{}", fixtures.compute_error.id)), "")
+    }),
+    ("inbound.compute-error.list", |fixtures| (inbound::below(&fixtures.source, "/compute-errors"), "")),
+    ("inbound.compute-error.retry", |fixtures| {
+        (inbound::below(&fixtures.source, &format!("/compute-errors/{}/retry", fixtures.compute_error.id)), "")
+    }),
+    ("inbound.create", |fixtures| (inbound::below(&fixtures.source, ""), WEBHOOK)),
+    ("inbound.docebo.check", |_| ("/transaction".to_owned(), "")),
+    ("inbound.docebo.create", |_| ("/transaction".to_owned(), WEBHOOK)),
+    ("inbound.enrollment.export", |fixtures| (inbound::below(&fixtures.source, "/enrollments/export"), "")),
+    ("inbound.enrollment.import", |fixtures| (inbound::below(&fixtures.source, "/enrollments"), ENROLLMENTS)),
+    ("inbound.enrollment.list", |fixtures| (inbound::below(&fixtures.source, "/enrollments"), "")),
+    ("inbound.transaction.get", |fixtures| {
+        (inbound::below(&fixtures.source, &format!("/transactions/{}", fixtures.transaction.id)), "")
+    }),
+    ("inbound.transaction.list", |fixtures| (inbound::below(&fixtures.source, "/transactions"), "")),
+    ("inbound.transaction.replay", |fixtures| {
+        (inbound::below(&fixtures.source, &format!("/transactions/{}/replay", fixtures.transaction.id)), "")
+    }),
+    ("inbound.transaction.replay-range", |fixtures| (inbound::below(&fixtures.source, "/transactions/replay"), SINCE)),
+    ("inbound.transaction-error.get", |fixtures| {
+        (inbound::below(&fixtures.source, &format!("/transaction-errors/{}", fixtures.transaction_error.id)), "")
+    }),
+    ("inbound.transaction-error.list", |fixtures| (inbound::below(&fixtures.source, "/transaction-errors"), "")),
+    ("inbound.transaction-error.retry", |fixtures| {
+        (inbound::below(&fixtures.source, &format!("/transaction-errors/{}/retry", fixtures.transaction_error.id)), "")
+    }),
     ("job.create", |_| ("/webhook".to_owned(), JOB)),
     ("job.get", |fixtures| (format!("/webhook/{}", fixtures.failed.id), "")),
     ("job.list", |_| ("/webhook".to_owned(), "")),
@@ -221,6 +315,13 @@ const ROWS: &[(&str, Make)] = &[
     ("v1.message-attempt.resend", |fixtures| {
         (fixtures.below_message(&format!("/endpoint/{}/resend", fixtures.endpoint.id)), "")
     }),
+    ("v1.source.create", |_| ("/api/v1/source".to_owned(), SOURCE)),
+    ("v1.source.delete", |fixtures| (fixtures.below_source(""), "")),
+    ("v1.source.get", |fixtures| (fixtures.below_source(""), "")),
+    ("v1.source.list", |_| ("/api/v1/source".to_owned(), "")),
+    ("v1.source.patch", |fixtures| (fixtures.below_source(""), r#"{"name":"y"}"#)),
+    ("v1.source.rotate-secret", |fixtures| (fixtures.below_source("/secret/rotate"), r#"{"password":"x"}"#)),
+    ("v1.source.update", |fixtures| (fixtures.below_source(""), SOURCE)),
 ];
 
 #[test]

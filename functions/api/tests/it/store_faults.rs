@@ -139,6 +139,7 @@ async fn statuses(bearer: &str) -> String {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a line for each operation")]
 async fn no_operation_tells_how_the_table_fails() {
     assert_snapshot!(statuses(&token(&admin(1))).await, @"
                                                          throttled     limited   cancelled      broken     no JSON     refused    no table     cut off unreachable    time-out
@@ -164,6 +165,23 @@ async fn no_operation_tells_how_the_table_fails() {
     docs.openapi                                               200         200         200         200         200         200         200         200         200         200
     docs.page                                                  200         200         200         200         200         200         200         200         200         200
     endpoint.get-attempt-stats                                 503         503         500         503         503         500         500         500         503         503
+    inbound.check                                              503         503         503         503         503         503         503         503         503         503
+    inbound.compute-error.get                                  503         503         500         503         503         500         500         500         503         503
+    inbound.compute-error.list                                 503         503         500         503         503         500         500         500         503         503
+    inbound.compute-error.retry                                503         503         500         503         503         500         500         500         503         503
+    inbound.create                                             503         503         503         503         503         503         503         503         503         503
+    inbound.docebo.check                                       503         503         503         503         503         503         503         503         503         503
+    inbound.docebo.create                                      503         503         503         503         503         503         503         503         503         503
+    inbound.enrollment.export                                  503         503         500         503         503         500         500         500         503         503
+    inbound.enrollment.import                                  503         503         500         503         503         500         500         500         503         503
+    inbound.enrollment.list                                    503         503         500         503         503         500         500         500         503         503
+    inbound.transaction-error.get                              503         503         500         503         503         500         500         500         503         503
+    inbound.transaction-error.list                             503         503         500         503         503         500         500         500         503         503
+    inbound.transaction-error.retry                            503         503         500         503         503         500         500         500         503         503
+    inbound.transaction.get                                    503         503         500         503         503         500         500         500         503         503
+    inbound.transaction.list                                   503         503         500         503         503         500         500         500         503         503
+    inbound.transaction.replay                                 503         503         500         503         503         500         500         500         503         503
+    inbound.transaction.replay-range                           503         503         500         503         503         500         500         500         503         503
     job.create                                                 503         503         503         503         503         500         500         500         503         503
     job.get                                                    503         503         500         503         503         500         500         500         503         503
     job.list                                                   503         503         500         503         503         500         500         500         503         503
@@ -230,10 +248,18 @@ async fn no_operation_tells_how_the_table_fails() {
     v1.message.get                                             503         503         500         503         503         500         500         500         503         503
     v1.message.list                                            503         503         500         503         503         500         500         500         503         503
     v1.message.precheck                                        503         503         500         503         503         500         500         500         503         503
+    v1.source.create                                           503         503         503         503         503         500         500         500         503         503
+    v1.source.delete                                           503         503         500         503         503         500         500         500         503         503
+    v1.source.get                                              503         503         500         503         503         500         500         500         503         503
+    v1.source.list                                             503         503         500         503         503         500         500         500         503         503
+    v1.source.patch                                            503         503         500         503         503         500         500         500         503         503
+    v1.source.rotate-secret                                    503         503         500         503         503         500         500         500         503         503
+    v1.source.update                                           503         503         500         503         503         500         500         500         503         503
     ");
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a line for each operation")]
 async fn no_operation_tells_how_the_look_up_of_an_api_key_fails() {
     assert_snapshot!(statuses(&Fixtures::imagined().secret).await, @"
                                                          throttled     limited   cancelled      broken     no JSON     refused    no table     cut off unreachable    time-out
@@ -259,6 +285,23 @@ async fn no_operation_tells_how_the_look_up_of_an_api_key_fails() {
     docs.openapi                                               200         200         200         200         200         200         200         200         200         200
     docs.page                                                  200         200         200         200         200         200         200         200         200         200
     endpoint.get-attempt-stats                                 503         503         500         503         503         500         500         500         503         503
+    inbound.check                                              503         503         503         503         503         503         503         503         503         503
+    inbound.compute-error.get                                  503         503         500         503         503         500         500         500         503         503
+    inbound.compute-error.list                                 503         503         500         503         503         500         500         500         503         503
+    inbound.compute-error.retry                                503         503         500         503         503         500         500         500         503         503
+    inbound.create                                             503         503         503         503         503         503         503         503         503         503
+    inbound.docebo.check                                       503         503         503         503         503         503         503         503         503         503
+    inbound.docebo.create                                      503         503         503         503         503         503         503         503         503         503
+    inbound.enrollment.export                                  503         503         500         503         503         500         500         500         503         503
+    inbound.enrollment.import                                  503         503         500         503         503         500         500         500         503         503
+    inbound.enrollment.list                                    503         503         500         503         503         500         500         500         503         503
+    inbound.transaction-error.get                              503         503         500         503         503         500         500         500         503         503
+    inbound.transaction-error.list                             503         503         500         503         503         500         500         500         503         503
+    inbound.transaction-error.retry                            503         503         500         503         503         500         500         500         503         503
+    inbound.transaction.get                                    503         503         500         503         503         500         500         500         503         503
+    inbound.transaction.list                                   503         503         500         503         503         500         500         500         503         503
+    inbound.transaction.replay                                 503         503         500         503         503         500         500         500         503         503
+    inbound.transaction.replay-range                           503         503         500         503         503         500         500         500         503         503
     job.create                                                 503         503         500         503         503         500         500         500         503         503
     job.get                                                    503         503         500         503         503         500         500         500         503         503
     job.list                                                   503         503         500         503         503         500         500         500         503         503
@@ -325,10 +368,18 @@ async fn no_operation_tells_how_the_look_up_of_an_api_key_fails() {
     v1.message.get                                             503         503         500         503         503         500         500         500         503         503
     v1.message.list                                            503         503         500         503         503         500         500         500         503         503
     v1.message.precheck                                        503         503         500         503         503         500         500         500         503         503
+    v1.source.create                                           503         503         500         503         503         500         500         500         503         503
+    v1.source.delete                                           503         503         500         503         503         500         500         500         503         503
+    v1.source.get                                              503         503         500         503         503         500         500         500         503         503
+    v1.source.list                                             503         503         500         503         503         500         500         500         503         503
+    v1.source.patch                                            503         503         500         503         503         500         500         500         503         503
+    v1.source.rotate-secret                                    503         503         500         503         503         500         500         500         503         503
+    v1.source.update                                           503         503         500         503         503         500         500         500         503         503
     ");
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a line for each operation")]
 async fn no_operation_tells_what_is_wrong_with_an_item_that_cannot_be_read() {
     let mut statuses = String::new();
     for operation in operations() {
@@ -362,6 +413,23 @@ async fn no_operation_tells_what_is_wrong_with_an_item_that_cannot_be_read() {
     docs.openapi                                      200
     docs.page                                         200
     endpoint.get-attempt-stats                        500
+    inbound.check                                     503
+    inbound.compute-error.get                         500
+    inbound.compute-error.list                        500
+    inbound.compute-error.retry                       500
+    inbound.create                                    503
+    inbound.docebo.check                              503
+    inbound.docebo.create                             503
+    inbound.enrollment.export                         500
+    inbound.enrollment.import                         500
+    inbound.enrollment.list                           500
+    inbound.transaction-error.get                     500
+    inbound.transaction-error.list                    500
+    inbound.transaction-error.retry                   500
+    inbound.transaction.get                           500
+    inbound.transaction.list                          500
+    inbound.transaction.replay                        500
+    inbound.transaction.replay-range                  500
     job.create                                        201
     job.get                                           500
     job.list                                          500
@@ -428,6 +496,13 @@ async fn no_operation_tells_what_is_wrong_with_an_item_that_cannot_be_read() {
     v1.message.get                                    500
     v1.message.list                                   500
     v1.message.precheck                               500
+    v1.source.create                                  201
+    v1.source.delete                                  500
+    v1.source.get                                     500
+    v1.source.list                                    500
+    v1.source.patch                                   500
+    v1.source.rotate-secret                           500
+    v1.source.update                                  500
     ");
 }
 
@@ -446,7 +521,7 @@ async fn spoil(store: &Store) {
     #[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
     let all = store.client().scan().table_name("tidings").send().await.unwrap();
     for mut item in all.items.unwrap() {
-        for name in ["tries", "description", "date", "created_at", "made_at"] {
+        for name in ["tries", "description", "date", "created_at", "made_at", "received_at"] {
             if let Some(attribute) = item.get_mut(name) {
                 *attribute = AttributeValue::Bool(true);
             }

@@ -81,11 +81,13 @@ impl Service {
             .merge(intake::router(intake::State {
                 store: store.clone(),
                 egress,
+                vault: vault(),
                 credentials,
                 clock: clock.clock(),
                 providers: settings.providers.into(),
                 grace: settings.grace,
                 route,
+                inbound_organization: Some(organization(1).organization),
             }))
             .merge(provider::router(provider::State { failure_probability: 0.0 }))
             .merge(complete::router());
@@ -163,7 +165,7 @@ impl Answer {
 
     /// What [`Self::shown`] shows, without the ids of what was made.
     pub(crate) fn masked(&self) -> String {
-        mask(&self.shown(), &[("app_", 27), ("ep_", 27)])
+        mask(&self.shown(), &[("app_", 27), ("ep_", 27), ("src_", 27)])
     }
 
     /// Every fault of a 422: where it is, and what it is.

@@ -13,13 +13,14 @@ use tidings_harness::{Environment, Fault, Function, Rule, Table};
 use tidings_http::credential::{MintOptions, mint};
 use tidings_runtime::Clock;
 
-use crate::support::{GOOD, SECRET, organization, redact};
+use crate::support::{ENCRYPTION_KEY, GOOD, SECRET, organization, redact};
 
 fn function(table: &Table) -> Function {
     // As in template.yaml.
     Function::new(env!("CARGO_BIN_EXE_intake"))
         .env("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true")
         .env("TIDINGS_JWT_SECRET", SECRET)
+        .env("TIDINGS_ENCRYPTION_KEY", ENCRYPTION_KEY)
         .table(table)
 }
 

@@ -1,3 +1,5 @@
+pub(crate) mod inbound;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -21,9 +23,11 @@ use tidings_http::credential::{MintOptions, mint};
 use tidings_runtime::Settings;
 use tidings_runtime::settings::Defaults;
 use tidings_store::Created;
+use tidings_vault::Vault;
 use tower::ServiceExt as _;
 
 pub(crate) const SECRET: &str = "a secret of the tests, which is long enough";
+pub(crate) const ENCRYPTION_KEY: &str = "another secret of thirty-two bytes at least";
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 pub(crate) const GOOD: &str = r#"{"providers":["gas","internet"],"callbackUrl":"https://example.com/complete"}"#;
 
@@ -31,7 +35,7 @@ pub(crate) const GOOD: &str = r#"{"providers":["gas","internet"],"callbackUrl":"
 pub(crate) struct Service {
     pub(crate) table: Table,
     pub(crate) clock: TestClock,
-    router: Router,
+    pub(crate) router: Router,
 }
 
 impl Service {
@@ -51,11 +55,13 @@ impl Service {
             credentials: Credentials::from_settings(&settings, &store, &clock.clock()).unwrap(),
             egress: Egress::new(tidings_egress::Options { allow: settings.egress_allow, ..Default::default() })
                 .unwrap(),
+            vault: vault(),
             store,
             clock: clock.clock(),
             providers: settings.providers.into(),
             grace: settings.grace,
             route: if settings.svix.is_some() { Route::Provider } else { Route::Endpoints },
+            inbound_organization: Some(organization(1).organization),
         };
         Self { router: tidings_http::finish(intake::router(state)), table, clock }
     }
@@ -132,6 +138,10 @@ fn value(attribute: &AttributeValue) -> String {
         AttributeValue::L(list) => format!("[{}]", list.iter().map(value).collect::<Vec<_>>().join(", ")),
         other => format!("{other:?}"),
     }
+}
+
+pub(crate) fn vault() -> Vault {
+    Vault::new(&ENCRYPTION_KEY.parse().unwrap())
 }
 
 pub(crate) fn organization(number: u8) -> Caller {
@@ -219,6 +229,9 @@ pub(crate) fn redact(text: &str) -> String {
         ("job_", 27, "job_[id]"),
         ("msg_", 27, "msg_[id]"),
         ("org_", 27, "org_[id]"),
+        ("src_", 27, "src_[id]"),
+        ("terr_", 27, "terr_[id]"),
+        ("txn_", 27, "txn_[id]"),
         ("DUE#", 2, "DUE#[shard]"),
     ] {
         let mut parts = text.split(before);

@@ -24,6 +24,7 @@ use tidings_telemetry::metric::Metrics;
 use tidings_vault::Vault;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub(crate) mod inbound;
 pub(crate) mod outbound;
 pub(crate) mod platform;
 

@@ -11,12 +11,12 @@ use crate::process_time;
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
-pub(super) struct Watch {
+pub(crate) struct Watch {
     most: JoinHandle<anyhow::Result<f64>>,
     stop: oneshot::Sender<()>,
 }
 
-pub(super) fn watch(pids: Vec<u32>) -> Watch {
+pub(crate) fn watch(pids: Vec<u32>) -> Watch {
     let (stop, mut stopped) = oneshot::channel::<()>();
     let now = move || pids.iter().map(|pid| process_time::memory_mb(*pid)).sum::<anyhow::Result<f64>>();
     let most = tokio::spawn(async move {
@@ -30,7 +30,7 @@ pub(super) fn watch(pids: Vec<u32>) -> Watch {
 }
 
 impl Watch {
-    pub(super) async fn stop(self) -> anyhow::Result<f64> {
+    pub(crate) async fn stop(self) -> anyhow::Result<f64> {
         drop(self.stop);
         self.most.await?
     }

@@ -135,16 +135,42 @@ impl Client {
         if let Some(key) = idempotency_key {
             headers.insert(HeaderName::from_static("idempotency-key"), HeaderValue::from_str(key).unwrap());
         }
+        self.send_with(method, path, headers, body.map(Value::to_string).unwrap_or_default()).await
+    }
+
+    /// A request with headers of its own, and none besides.
+    pub(crate) async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: String,
+    ) -> Result<Answer, SendError> {
         let request = Request {
             method,
             url: self.url.join(path).unwrap(),
             headers,
-            body: body.map(Value::to_string).unwrap_or_default().into(),
+            body: body.into(),
             timeout: Duration::from_secs(10),
             body_limit: 10 * 1024 * 1024,
         };
         let response = self.egress.send(request).await?;
         Ok(Answer { status: response.status, body: serde_json::from_slice(&response.body).unwrap_or_default() })
+    }
+
+    /// All elements of a list, through all its pages.
+    pub(crate) async fn all(&self, path: &str) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut next = String::new();
+        loop {
+            let page = self.get(&format!("{path}?limit=250{next}")).await;
+            assert_eq!(page.status, 200, "{page:?}");
+            all.extend(page.body["data"].as_array().unwrap().iter().cloned());
+            if page.body["done"] == true {
+                return all;
+            }
+            next = format!("&iterator={}", page.body["iterator"].as_str().unwrap());
+        }
     }
 
     /// Every job that there is, through all pages.

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::{SourceKind, verification};
 use crate::Timestamp;
 use crate::signature::{Grace, TooManyOldKeys};
 
@@ -38,10 +39,28 @@ pub enum SourceKeyError {
     /// A user with a colon: HTTP Basic could not tell where the password begins.
     #[error("must not hold a colon")]
     Colon,
+    /// A control character: no header can hold it, and no sender shows it.
+    #[error("must not hold line breaks or other control characters")]
+    Control,
+    /// A secret that was copied with what stands around it.
+    #[error("must not begin or end with white space")]
+    Space,
+    /// No secret of the Standard Webhooks scheme.
+    #[error("must be base64, with or without `whsec_` before it, or `whpk_` and the base64 of an Ed25519 public key")]
+    Standard,
+    /// No secret of Stripe's. What people mistake for it is the key of its API, which has no business here.
+    #[error("must be the endpoint's signing secret, which begins with `whsec_`")]
+    Stripe,
 }
 
 fn check(text: &str) -> Result<(), SourceKeyError> {
-    if (1..=MAX_BYTES).contains(&text.len()) { Ok(()) } else { Err(SourceKeyError::Length) }
+    if !(1..=MAX_BYTES).contains(&text.len()) {
+        Err(SourceKeyError::Length)
+    } else if text.chars().any(char::is_control) {
+        Err(SourceKeyError::Control)
+    } else {
+        Ok(())
+    }
 }
 
 impl SourceKey {
@@ -50,9 +69,29 @@ impl SourceKey {
         if username.contains(':') { Err(SourceKeyError::Colon) } else { check(username) }
     }
 
-    /// A password or a secret.
-    pub fn check_secret(secret: &str) -> Result<(), SourceKeyError> {
-        check(secret)
+    /// The user's password.
+    pub fn check_password(password: &str) -> Result<(), SourceKeyError> {
+        check(password)
+    }
+
+    /// A secret that a sender of this kind can sign with.
+    pub fn check_secret(kind: SourceKind, secret: &str) -> Result<(), SourceKeyError> {
+        check(secret)?;
+        if secret.trim() != secret {
+            return Err(SourceKeyError::Space);
+        }
+        match kind {
+            SourceKind::Standard if !verification::is_standard_key(secret) => Err(SourceKeyError::Standard),
+            SourceKind::Stripe if !secret.starts_with("whsec_") => Err(SourceKeyError::Stripe),
+            SourceKind::Docebo
+            | SourceKind::Generic
+            | SourceKind::Github
+            | SourceKind::None
+            | SourceKind::Shopify
+            | SourceKind::Slack
+            | SourceKind::Standard
+            | SourceKind::Stripe => Ok(()),
+        }
     }
 }
 
@@ -163,7 +202,37 @@ mod tests {
         let login = SourceKey::Login { username: "u".to_owned(), password: "hunter2".to_owned() };
         assert!(!format!("{:?}", SourceKeys::new(login)).contains("hunter2"));
         assert_eq!(SourceKey::check_username("a:b"), Err(SourceKeyError::Colon));
-        assert_eq!(SourceKey::check_secret(""), Err(SourceKeyError::Length));
-        assert!(SourceKey::check_secret(&"x".repeat(512)).is_ok());
+        for (password, result) in
+            [("", Err(SourceKeyError::Length)), ("a\nb", Err(SourceKeyError::Control)), (" ", Ok(()))]
+        {
+            assert_eq!(SourceKey::check_password(password), result, "{password:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_no_sender_of_the_kind_signs_with_is_refused() {
+        let check = SourceKey::check_secret;
+        for kind in SourceKind::ALL {
+            assert_eq!(check(kind, ""), Err(SourceKeyError::Length), "{kind}");
+            assert_eq!(check(kind, &"x".repeat(513)), Err(SourceKeyError::Length), "{kind}");
+            assert_eq!(check(kind, "whsec_c2VjcmV0\n"), Err(SourceKeyError::Control), "{kind}");
+            assert_eq!(check(kind, " whsec_c2VjcmV0"), Err(SourceKeyError::Space), "{kind}");
+            assert_eq!(check(kind, "whsec_c2VjcmV0"), Ok(()), "{kind}");
+        }
+        for bad in [
+            "whsec_",
+            "whsec_c2VjcmV0!",
+            "no base64",
+            "whpk_c2VjcmV0",
+            "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=",
+        ] {
+            assert_eq!(check(SourceKind::Standard, bad), Err(SourceKeyError::Standard), "{bad}");
+        }
+        for good in ["c2VjcmV0", "c2VjcmV0cw", "c2VjcmV0cw==", "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="] {
+            assert_eq!(check(SourceKind::Standard, good), Ok(()), "{good}");
+        }
+        assert_eq!(check(SourceKind::Stripe, "sk_live_x"), Err(SourceKeyError::Stripe));
+        assert!(!SourceKeyError::Stripe.to_string().contains("sk_live"));
+        assert_eq!(check(SourceKind::Github, "It's a Secret to Everybody"), Ok(()));
     }
 }

@@ -152,6 +152,22 @@ pub struct SignatureFormat {
     pub prefix: String,
 }
 
+/// Longest prefix of a signature.
+pub const MAX_PREFIX_BYTES: usize = 100;
+
+/// A text cannot stand before a signature.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be at most {MAX_PREFIX_BYTES} visible ASCII characters; spaces only after the first one")]
+pub struct PrefixError;
+
+impl SignatureFormat {
+    /// What may stand before a signature. The space before a header's value is not part of it: no request would have it.
+    pub fn check_prefix(prefix: &str) -> Result<(), PrefixError> {
+        let visible = prefix.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        if visible && prefix.len() <= MAX_PREFIX_BYTES && !prefix.starts_with(' ') { Ok(()) } else { Err(PrefixError) }
+    }
+}
+
 /// How a source's requests are verified and read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -196,6 +212,36 @@ impl Scheme {
             Self::Slack => SourceKind::Slack,
             Self::Standard => SourceKind::Standard,
             Self::Stripe => SourceKind::Stripe,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_called_what_it_is_stored_as() {
+        for kind in SourceKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.code());
+        }
+    }
+
+    #[test]
+    fn a_header_that_says_who_is_asking_is_no_name_of_anything() {
+        assert_eq!("X-Event_1".parse::<HeaderName>().unwrap().as_str(), "x-event_1");
+        for bad in ["", "a b", "a:b", "caf\u{e9}", &"a".repeat(101), "Authorization", "cookie"] {
+            assert_eq!(bad.parse::<HeaderName>(), Err(HeaderNameError), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_one_that_a_header_can_begin_with() {
+        for good in ["", "sha256=", "hmac ", &"x".repeat(100)] {
+            assert_eq!(SignatureFormat::check_prefix(good), Ok(()), "{good:?}");
+        }
+        for bad in [" sha256=", "a\tb", "\u{e9}", &"x".repeat(101)] {
+            assert_eq!(SignatureFormat::check_prefix(bad), Err(PrefixError), "{bad:?}");
         }
     }
 }

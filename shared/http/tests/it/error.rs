@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use insta::assert_snapshot;
-use tidings_http::{ApiError, ErrorCode, Fault, FaultKind};
+use tidings_http::{ApiError, ErrorCode, Fault, FaultKind, Proof};
 use utoipa::PartialSchema as _;
 
 use crate::support;
@@ -16,10 +16,15 @@ const SECRET_CAUSE: &str = "table tidings at 10.0.0.7 refused";
 type Make = fn() -> ApiError;
 
 /// Every way to make an error, in the order of the statuses.
-const ALL: [(&str, Make); 14] = [
+const ALL: [(&str, Make); 17] = [
     ("malformed", || ApiError::malformed("The body is not JSON.")),
+    ("malformed_body", || {
+        ApiError::malformed_body(vec![Fault::new(FaultKind::Type, "must be a string").within("event").within("body")])
+    }),
     ("limit_reached", || ApiError::limit_reached("There are 10 old secrets already.")),
     ("authentication_failed", ApiError::authentication_failed),
+    ("unverified login", || ApiError::unverified(Proof::Login)),
+    ("unverified signature", || ApiError::unverified(Proof::Signature)),
     ("insufficient_access", ApiError::insufficient_access),
     ("not_found", ApiError::not_found),
     ("method_not_allowed", ApiError::method_not_allowed),
@@ -49,6 +54,10 @@ async fn every_error_has_its_status_headers_and_body() {
     400 Bad Request
     content-type: application/json
     {"code":"generic_error","detail":"The body is not JSON."}
+    --- malformed_body
+    400 Bad Request
+    content-type: application/json
+    {"detail":[{"loc":["body","event"],"msg":"must be a string","type":"type_error"}]}
     --- limit_reached
     400 Bad Request
     content-type: application/json
@@ -58,6 +67,16 @@ async fn every_error_has_its_status_headers_and_body() {
     content-type: application/json
     www-authenticate: Bearer
     {"code":"authentication_failed","detail":"A valid bearer token or API key is needed."}
+    --- unverified login
+    401 Unauthorized
+    content-type: application/json
+    www-authenticate: Basic realm="tidings", charset="UTF-8"
+    {"code":"authentication_failed","detail":"The request could not be verified."}
+    --- unverified signature
+    401 Unauthorized
+    content-type: application/json
+    www-authenticate: Signature realm="tidings"
+    {"code":"authentication_failed","detail":"The request could not be verified."}
     --- insufficient_access
     403 Forbidden
     content-type: application/json
@@ -151,4 +170,11 @@ async fn an_answer_lists_a_bounded_number_of_faults() {
         ApiError::invalid_body((0..5000).map(|_| Fault::new(FaultKind::Unknown, "is not known here")).collect())
     });
     assert_eq!(answer.await.matches("value_error.extra").count(), tidings_http::MAX_FAULTS);
+}
+
+#[test]
+fn a_fault_is_also_one_line_for_whoever_keeps_it() {
+    let fault = Fault::new(FaultKind::Type, "must be an object").within("3").within("payloads").within("body");
+    assert_eq!(fault.to_string(), "body.payloads.3: must be an object");
+    assert_eq!(Fault::new(FaultKind::Value, "is empty").to_string(), "is empty");
 }

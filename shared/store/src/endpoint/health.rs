@@ -7,7 +7,7 @@ use tidings_domain::endpoint::Endpoint;
 use super::decode_endpoint;
 use crate::expression::{Change, n};
 use crate::message::NewMessage;
-use crate::transaction::{Outcome, Refusal, TRIES};
+use crate::transact::{Outcome, Refusal, TRIES};
 use crate::{Store, StoreError, keys};
 
 impl Store {

@@ -3,6 +3,9 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 use tidings_domain::agenda::Kind;
 use tidings_domain::delivery::Trigger;
+use tidings_domain::enrollment::EnrollmentKey;
+use tidings_domain::ids::{ComputeErrorId, SourceId, TransactionErrorId, TransactionId};
+use tidings_domain::transaction::TransactionName;
 use tidings_domain::webhook_url::WebhookUrl;
 
 use super::*;
@@ -47,6 +50,15 @@ fn made(status: AttemptStatus, response_status: u16, next_attempt: Option<Timest
 /// What callers may name an event.
 fn upload() -> EventName {
     EventName::try_from("upload#image ~".to_owned()).unwrap()
+}
+
+fn src() -> SourceId {
+    SourceId::new(AT, [9; 15])
+}
+
+/// Docebo's numbers: the greatest has 16 digits.
+fn enrolled(session: Option<u64>) -> EnrollmentKey {
+    EnrollmentKey { user: 13_250, course: 37, session }
 }
 
 #[test]
@@ -156,6 +168,14 @@ fn every_key_is_its_own() {
         subscription(org, &EventName::try_from(id.clone()).unwrap(), &uid),
         initialization(org, &uid),
         connection(&"app".parse().unwrap()),
+        source(src()),
+        source_uid(org, &uid),
+        transaction(org, src(), &TransactionName::from_stored(id.clone())),
+        transaction(org, src(), &TransactionName::of_message(&id)),
+        transaction_error(org, src(), TransactionErrorId::new(AT, [1; 15])),
+        compute_error(org, src(), ComputeErrorId::new(AT, [1; 15])),
+        enrollment(org, src(), &enrolled(None)),
+        enrollment(org, src(), &enrolled(Some(37))),
         background_task(org, BackgroundTaskId::new(AT, [8; 15])),
         idempotency(org, &IdempotencyKey::try_from(id.as_str()).unwrap()),
         rate(org, app, None, AT),
@@ -223,6 +243,14 @@ proptest! {
                 initialization(org, &uid).pk,
                 initialization_index(org, InitializationState::Pending, &uid).pk,
                 connection_index(org, &"abc=".parse().unwrap()).pk,
+                source_uid(org, &uid).pk,
+                source_index(org, SourceId::new(AT, id)).pk,
+                transaction(org, SourceId::new(AT, id), &TransactionName::of_message(&text)).pk,
+                transaction_index(org, SourceId::new(AT, id), TransactionId::new(AT, id)).pk,
+                transaction_error(org, SourceId::new(AT, id), TransactionErrorId::new(AT, id)).pk,
+                compute_error(org, SourceId::new(AT, id), ComputeErrorId::new(AT, id)).pk,
+                enrollment(org, SourceId::new(AT, id), &enrolled(None)).pk,
+                enrollment_index(org, SourceId::new(AT, id), &enrolled(None)).pk,
                 background_task(org, BackgroundTaskId::new(AT, id)).pk,
                 rate(org, app, None, AT).pk,
                 rate(org, app, Some(ep), AT).pk,

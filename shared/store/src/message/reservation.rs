@@ -20,7 +20,7 @@ use tidings_domain::names::EventId;
 use super::{MessageAccepted, MessageKey, NewMessage, owed_entry};
 use crate::agenda::Starts;
 use crate::expression::{Item, item, n, s};
-use crate::transaction::Outcome;
+use crate::transact::Outcome;
 use crate::{DecodeError, Store, StoreError, keys};
 
 /// How long a request may take from its reservation to its message.

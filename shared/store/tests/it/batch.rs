@@ -239,3 +239,18 @@ proptest! {
         });
     }
 }
+
+/// However slow the table is, nobody waits for more than one call.
+#[tokio::test]
+async fn calls_that_are_slow_hold_up_nobody_who_comes_after_them() {
+    let table = Table::start().await;
+    let pause = Duration::from_secs(1);
+    table.faults().inject(Rule::new(Fault::Slow(pause)).on("BatchWriteItem"));
+    let began = tokio::time::Instant::now();
+    let messages: Vec<_> = (0..60).map(message).collect();
+    let written = join_all(
+        messages.iter().map(async |message| table.faulty_store().create_message(&new(message), None).await.unwrap()),
+    );
+    assert!(written.await.iter().all(|accepted| *accepted == MessageAccepted::Written));
+    assert!(began.elapsed() < pause * 2, "{:?}", began.elapsed());
+}

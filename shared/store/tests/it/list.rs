@@ -5,11 +5,13 @@ use std::fmt::Debug;
 use proptest::prelude::*;
 use tidings_domain::page::{Order, Page, PageLimit, Position};
 use tidings_store::Store;
+use tidings_store::transaction::Times;
 
 use crate::application::application;
 use crate::background_task::task;
 use crate::endpoint::{endpoint, store_with_application};
 use crate::event_type::event_type;
+use crate::inbound::{accept, source, unnamed};
 use crate::support::{NOW, organization, store};
 
 /// What stands in a list from its beginning, what comes between two pages, and how it is gone through.
@@ -114,6 +116,41 @@ async fn applications_there_and_back(store: &Store, case: &Case) {
     .await;
 }
 
+async fn sources_there_and_back(store: &Store, case: &Case) {
+    let insert = async |number| {
+        let _ = store.create_source(&source(number), None).await.unwrap();
+    };
+    there_and_back(
+        case,
+        |number| source(number).id,
+        insert,
+        async |position| {
+            let page = store.sources(organization(1), position, case.order(), case.limit()).await.unwrap();
+            Page { data: page.data.iter().map(|source| source.id).collect(), done: page.done }
+        },
+    )
+    .await;
+}
+
+async fn transactions_there_and_back(store: &Store, case: &Case) {
+    let own = |number: u16| unnamed(number.into());
+    let insert = async |number| {
+        let _ = accept(store, &own(number)).await;
+    };
+    there_and_back(
+        case,
+        |number| own(number).id,
+        insert,
+        async |position| {
+            let times = Times::default();
+            let (order, limit) = (case.order(), case.limit());
+            let page = store.transactions(&source(1), NOW, &times, position, order, limit).await.unwrap();
+            Page { data: page.data.iter().map(|transaction| transaction.id).collect(), done: page.done }
+        },
+    )
+    .await;
+}
+
 async fn endpoints_there_and_back(store: &Store, case: &Case) {
     let application = application(1).id;
     let insert = async |number| {
@@ -187,6 +224,8 @@ proptest! {
             event_types_there_and_back(&store, &case).await;
             tasks_there_and_back(&store, &case).await;
             applications_there_and_back(&crate::support::store().await, &case).await;
+            sources_there_and_back(&store, &case).await;
+            transactions_there_and_back(&store, &case).await;
         });
     }
 }
@@ -198,6 +237,7 @@ async fn another_tenants_lists_are_empty_from_every_position() {
         let _ = store.create_endpoint(&endpoint(number), None, None).await.unwrap();
         let _ = store.create_event_type(&event_type(number), None).await.unwrap();
         let _ = store.create_background_task(&task(number), NOW, None).await.unwrap();
+        let _ = store.create_source(&source(number), None).await.unwrap();
     }
     let (other, limit) = (organization(2), PageLimit::default());
     let app = application(1).id;
@@ -216,6 +256,10 @@ async fn another_tenants_lists_are_empty_from_every_position() {
             for position in [None, Some(Position::After(task)), Some(Position::Before(task))] {
                 let page = store.background_tasks(other, None, None, position, order, limit).await.unwrap();
                 assert!(page.data.is_empty() && page.done);
+            }
+            let source = source(number).id;
+            for position in [None, Some(Position::After(source)), Some(Position::Before(source))] {
+                assert!(store.sources(other, position, order, limit).await.unwrap().data.is_empty());
             }
             for position in [None, Some(Position::After(app)), Some(Position::Before(app))] {
                 assert!(store.applications(other, position, order, limit).await.unwrap().data.is_empty());

@@ -21,7 +21,7 @@ use crate::change::{TRIES, contended};
 use crate::reach;
 
 /// Says what helps. How many are too many is [`tidings_domain::signature::MAX_OLD_KEYS`].
-const TOO_MANY: &str = "Ten old secrets are still good: wait until one is not, or rotate with a grace of 0.";
+pub(crate) const TOO_MANY: &str = "Ten old secrets are still good: wait until one is not, or rotate with a grace of 0.";
 
 /// A key as it is given.
 #[derive(Debug)]
@@ -53,7 +53,8 @@ impl FromJson for KeyIn {
     }
 }
 
-struct GraceIn(Grace);
+/// For how long what is replaced stays good.
+pub(crate) struct GraceIn(pub(crate) Grace);
 
 impl FromJson for GraceIn {
     fn from_json(value: Value) -> Result<Self, Vec<Fault>> {

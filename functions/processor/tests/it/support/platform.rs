@@ -178,11 +178,13 @@ fn router(world: &World) -> axum::Router {
     let intake = intake::State {
         store: store.clone(),
         egress: egress(),
+        vault: vault(),
         credentials: credentials.clone(),
         clock: clock.clone(),
         providers: settings.providers.into(),
         grace: GRACE,
         route: provider.route(),
+        inbound_organization: None,
     };
     let api = api::State {
         store,
