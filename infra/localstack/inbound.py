@@ -24,7 +24,7 @@ def webhook(event: str, **told) -> dict:
 
 
 def moments_ago(seconds: int) -> str:
-    """A time as Docebo writes it. An old one would not do: an enrollment is kept from when its last event was fired."""
+    """A time as Docebo writes it."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - seconds))
 
 

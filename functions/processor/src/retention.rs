@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use tidings_domain::agenda::{Entry, EntryKey};
-use tidings_domain::names::Reference;
 use tidings_domain::source::parse_retention;
 use tidings_store::agenda::Finished;
 use tidings_store::{DecodeError, StoreError};
@@ -31,7 +30,7 @@ pub(crate) async fn run(context: &Context, task: Task) -> Result<Done, StoreErro
     let end = task.deadline - MARGIN;
     loop {
         let now = clock.now();
-        let current = store.source(organization, &Reference::Id(source)).await?;
+        let current = store.source_with_id(organization, source).await?;
         let until = end.min(now + READ_AGAIN);
         let is_over = || clock.now() >= until;
         position = store.apply_retention(organization, source, current.as_ref(), position, now, is_over).await?;

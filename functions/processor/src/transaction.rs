@@ -112,7 +112,9 @@ async fn finish(
     let options = &context.options;
     let now = options.clock.now();
     let Outcome { problems, fine, message } = outcome;
-    let failed: Vec<_> = problems.into_iter().map(|problem| compute_error(&transaction, problem, now)).collect();
+    let failed =
+        problems.into_iter().map(|Problem { payload, message }| ComputeError::new(&transaction, payload, message, now));
+    let failed: Vec<_> = failed.collect();
     let mended: Vec<_> = fine.into_iter().map(|payload| transaction.compute_error_id(payload)).collect();
     if !failed.is_empty() || !mended.is_empty() {
         let until = source.retention.compute_errors.end(now);
@@ -131,23 +133,6 @@ async fn finish(
         Finished::Written => Done::Finished,
         Finished::Lost => Done::Lost,
     })
-}
-
-fn compute_error(transaction: &Transaction, problem: Problem, now: Timestamp) -> ComputeError {
-    let Problem { payload, message } = problem;
-    ComputeError {
-        id: transaction.compute_error_id(payload),
-        organization: transaction.organization,
-        source: transaction.source,
-        transaction: transaction.id,
-        name: transaction.name.clone(),
-        event: transaction.event.clone(),
-        payload,
-        message,
-        tries: 1,
-        created_at: now,
-        updated_at: now,
-    }
 }
 
 /// What is wrong with each payload can be read as a compute error, and is none of the log's business.

@@ -14,6 +14,8 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use serde_json::{Map, Value as Json};
 
 use self::read::Reader;
@@ -22,6 +24,12 @@ use crate::enrollment::{EnrollmentChange, EnrollmentKey, Field, Rank, Stamp, Val
 
 /// Most characters of a text. Every field of an enrollment has to fit into one item of the table, whoever told it.
 pub const MAX_TEXT_CHARS: usize = 1_000;
+
+/// Greatest number of a user, a course or a session: what every JSON library reads exactly.
+pub const MAX_NUMBER: u64 = (1 << 53) - 1;
+
+/// How far a sender's clock may be ahead.
+pub const MAX_AHEAD: Duration = Duration::from_hours(24);
 
 /// What a completed enrollment's status is, where the event does not say.
 const COMPLETED: &str = "completed";

@@ -12,7 +12,7 @@ use crate::ids::{ApplicationId, OrganizationId, SourceId};
 use crate::names::{Reference, Uid};
 use crate::retention::Retention;
 
-pub use self::keys::{MAX_OLD_KEYS, OldSourceKey, SourceKey, SourceKeyError, SourceKeys};
+pub use self::keys::{SourceKey, SourceKeyError, SourceKeys};
 pub use self::scheme::{
     Algorithm, Encoding, HeaderName, HeaderNameError, MAX_PREFIX_BYTES, Names, PrefixError, Scheme, SignatureFormat,
     SourceKind,

@@ -48,6 +48,12 @@ impl TransactionName {
         Self(id.to_string())
     }
 
+    /// Of what a rejected webhook becomes whose sender does not name it: always the same, so that of two tries, or of one
+    /// that died before the error was deleted, there is one transaction.
+    pub fn of_error(error: &TransactionError) -> Self {
+        Self::of_transaction(TransactionId::new(error.received_at, random_of(&error.id.to_string())))
+    }
+
     /// From the table.
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -110,11 +116,15 @@ impl Transaction {
     /// time, so that a repeated try finds what the one before wrote.
     pub fn compute_error_id(&self, payload: Option<usize>) -> ComputeErrorId {
         let place = payload.map_or_else(|| "-".to_owned(), |payload| payload.to_string());
-        let hash = Sha256::digest(format!("{}#{place}", self.id));
-        let mut random = [0; RANDOM_BYTES];
-        random.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        ComputeErrorId::new(self.received_at, random)
+        ComputeErrorId::new(self.received_at, random_of(&format!("{}#{place}", self.id)))
     }
+}
+
+/// What stands in the place of random bytes where the same text is to make the same id.
+fn random_of(text: &str) -> [u8; RANDOM_BYTES] {
+    let mut random = [0; RANDOM_BYTES];
+    random.iter_mut().zip(Sha256::digest(text)).for_each(|(to, from)| *to = from);
+    random
 }
 
 /// The transaction that work of the kind `transaction` is for.
@@ -178,6 +188,25 @@ pub struct ComputeError {
     pub created_at: Timestamp,
     /// When it last failed.
     pub updated_at: Timestamp,
+}
+
+impl ComputeError {
+    /// The first try of a transaction's payload, or of all of it, that failed, at `now`.
+    pub fn new(transaction: &Transaction, payload: Option<usize>, message: String, now: Timestamp) -> Self {
+        Self {
+            id: transaction.compute_error_id(payload),
+            organization: transaction.organization,
+            source: transaction.source,
+            transaction: transaction.id,
+            name: transaction.name.clone(),
+            event: transaction.event.clone(),
+            payload,
+            message,
+            tries: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Group commit: single puts and deletes of this process go out together, up to 25 in a call.
 //!
 //! # Theory of operation
-//! Whoever writes puts its writes into a queue and waits for one of [`PLACES`], though not for long. Who has one sends what
-//! stands at the head of the queue, until its own writes are out. Under load a call therefore takes along what came while the ones
-//! before it were under way; without load a write goes out at once. Nothing runs but on behalf of somebody who waits: a
-//! Lambda function that has answered leaves no task behind.
+//! Whoever writes puts its writes into a queue and waits for one of [`PLACES`], though not for long. Who has one sends
+//! what stands at the head of the queue, until its own writes are out. Under load a call therefore takes along what came
+//! while the ones before it were under way; without load a write goes out at once. Nothing runs but on behalf of somebody
+//! who waits: a Lambda function that has answered leaves no task behind.
 //!
 //! A sender that is dropped in the middle (its request was given up) drops the channels of those whose writes it had
 //! taken: they put them into the queue again. Writes are whole items without a condition, so that doing one twice is

@@ -85,11 +85,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<(usize, Merged)>, StoreError> {
         for _ in 0..ROUNDS {
-            let (mut enrollment, version) = match before.take() {
-                Some(Versioned { enrollment, version, written_at: _ }) => (enrollment, Some(version)),
-                None => (Enrollment::unknown(source.organization, source.id, key), None),
-            };
-            let mut is_new = version.is_none();
+            let version = before.as_ref().map(|stored| stored.version);
+            // What is over is gone for everybody, though the table may take days to delete it.
+            let known = before.take().filter(|stored| now < end(stored, source));
+            let mut is_new = known.is_none();
+            let unknown = || Enrollment::unknown(source.organization, source.id, key);
+            let mut enrollment = known.map_or_else(unknown, |stored| stored.enrollment);
             let mut merge = |change: &EnrollmentChange| {
                 if !enrollment.merge(change) {
                     Merged::Unchanged

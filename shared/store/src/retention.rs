@@ -7,7 +7,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tidings_domain::Timestamp;
 use tidings_domain::ids::{OrganizationId, SourceId};
-use tidings_domain::names::Reference;
 use tidings_domain::retention::{MAX_YEARS, Period, Retention};
 use tidings_domain::source::Source;
 
@@ -103,7 +102,7 @@ impl Part {
     }
 
     /// The attribute that tells whether a record is still the one that was read.
-    fn sign(self) -> &'static str {
+    fn version_attribute(self) -> &'static str {
         match self {
             Self::Transactions => keys::INDEX_SK,
             Self::TransactionErrors => "received_at",
@@ -140,7 +139,7 @@ impl Store {
         is_over: impl Fn() -> bool,
     ) -> Result<Option<String>, StoreError> {
         // Ids are not used twice, so this would be a mistake of ours, and the worst one.
-        if current.is_none() && self.source(organization, &Reference::Id(source)).await?.is_some() {
+        if current.is_none() && self.source_with_id(organization, source).await?.is_some() {
             tracing::error!(source.id = %source, "the records of a source that is there are not removed");
             return Ok(None);
         }
@@ -152,7 +151,7 @@ impl Store {
             let Place { part, after } = &place;
             let (found, last) = self.records(organization, source, *part, after, current.is_some()).await?;
             if let Some(current) = current {
-                self.let_end(*part, current, &found, now).await?;
+                self.set_ends(*part, current, &found, now).await?;
             } else {
                 let writes = found.iter().filter_map(key_of).map(Write::delete).collect::<Result<_, _>>()?;
                 self.write(writes).await?;
@@ -198,14 +197,25 @@ impl Store {
     }
 
     /// Writes when these records end, where that is something else than what they say.
-    async fn let_end(&self, part: Part, source: &Source, records: &[Item], now: Timestamp) -> Result<(), StoreError> {
+    async fn set_ends(&self, part: Part, source: &Source, records: &[Item], now: Timestamp) -> Result<(), StoreError> {
         let mut changes = Vec::new();
         for record in records {
-            let until = n(part.end(record, source, now)?.as_secs());
-            let (Some(key), Some(sign)) = (key_of(record), record.get(part.sign())) else { continue };
+            let until = match part.end(record, source, now) {
+                Ok(end) => n(end.as_secs()),
+                // The others get theirs.
+                Err(StoreError::Decode(error)) => {
+                    tracing::error!(%error, "a source's record cannot be read; it keeps the end that it has");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let (Some(key), Some(version)) = (key_of(record), record.get(part.version_attribute())) else { continue };
             if record.get(keys::TTL) != Some(&until) {
                 // What was written anew meanwhile has the right end. No image starts work that was begun.
-                let change = Change::new().only_if(part.sign(), sign.clone()).set(keys::TTL, until).remove(crate::OWED);
+                let change = Change::new()
+                    .only_if(part.version_attribute(), version.clone())
+                    .set(keys::TTL, until)
+                    .remove(crate::OWED);
                 changes.push(async move { self.change_alone(&key, change).await });
             }
         }

@@ -53,9 +53,9 @@ impl Store {
         reference: &Reference<SourceId>,
     ) -> Result<Option<Source>, StoreError> {
         let uid = match reference {
-            Reference::Id(id) => match self.source_by_id(*id).await? {
-                Some(source) if source.organization == organization => return Ok(Some(source)),
-                _ => id.to_string().parse().ok(),
+            Reference::Id(id) => match self.source_with_id(organization, *id).await? {
+                Some(source) => return Ok(Some(source)),
+                None => id.to_string().parse().ok(),
             },
             Reference::Uid(uid) => Some(uid.clone()),
         };
@@ -63,6 +63,15 @@ impl Store {
             Some(uid) => self.source_by_uid(organization, &uid).await,
             None => Ok(None),
         }
+    }
+
+    /// A source of this organization by its id, and by nothing else: a uid may have the form of an id. One consistent read.
+    pub async fn source_with_id(
+        &self,
+        organization: OrganizationId,
+        id: SourceId,
+    ) -> Result<Option<Source>, StoreError> {
+        Ok(self.source_by_id(id).await?.filter(|source| source.organization == organization))
     }
 
     /// A source of whatever organization.

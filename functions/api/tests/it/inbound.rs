@@ -1,6 +1,7 @@
 //! What came in through the doors of sources, by the store.
 
 use bytes::Bytes;
+use tidings_domain::Timestamp;
 use tidings_domain::agenda::{Entry, Work};
 use tidings_domain::enrollment::EnrollmentChange;
 use tidings_domain::ids::{TransactionErrorId, TransactionId};
@@ -84,20 +85,7 @@ pub(crate) async fn transaction_error(store: &Store, source: &Source, number: i6
 
 /// That one of a transaction's payloads could not be computed.
 pub(crate) fn imagined_compute_error(transaction: &Transaction, payload: Option<usize>) -> ComputeError {
-    let failed_at = transaction.received_at + GRACE;
-    ComputeError {
-        id: transaction.compute_error_id(payload),
-        organization: transaction.organization,
-        source: transaction.source,
-        transaction: transaction.id,
-        name: transaction.name.clone(),
-        event: transaction.event.clone(),
-        payload,
-        message: "`user_id` is required".to_owned(),
-        tries: 1,
-        created_at: failed_at,
-        updated_at: failed_at,
-    }
+    ComputeError::new(transaction, payload, "`user_id` is required".to_owned(), transaction.received_at + GRACE)
 }
 
 pub(crate) async fn compute_error(
@@ -114,9 +102,14 @@ pub(crate) async fn compute_error(
 
 /// Enrollments as rows of an import say them.
 pub(crate) async fn enroll(store: &Store, source: &Source, rows: &serde_json::Value) {
+    enroll_at(store, source, rows, NOW).await;
+}
+
+/// The same at another time.
+pub(crate) async fn enroll_at(store: &Store, source: &Source, rows: &serde_json::Value, now: Timestamp) {
     let change = |row: &serde_json::Value| tidings_domain::docebo::row(row.as_object().unwrap(), NOW).unwrap();
     let changes: Vec<EnrollmentChange> = rows.as_array().unwrap().iter().map(change).collect();
-    store.merge_enrollments(source, &changes, NOW).await.unwrap();
+    store.merge_enrollments(source, &changes, now).await.unwrap();
 }
 
 /// What the agenda holds for some work, up to a day from now.

@@ -99,11 +99,18 @@ async fn a_bad_query_of_enrollments_is_refused_with_every_fault() {
 
 #[tokio::test]
 async fn enrollments_past_a_shortened_retention_are_gone_at_once_on_every_route() {
-    let (service, source) = some().await;
+    let service = Service::start().await;
+    let source = arrange::source(&service.store, 1, 1, Some("lms")).await;
+    let two_weeks_ago = NOW - Duration::from_hours(24 * 14);
+    for row in rows().as_array().unwrap() {
+        // Jane's, and the deleted one.
+        let is_old = row.get("username").is_some() || row.get("deleted_at").is_some();
+        let now = if is_old { two_weeks_ago } else { NOW };
+        inbound::enroll_at(&service.store, &source, &json!([row]), now).await;
+    }
     service.clock.advance(Duration::from_hours(24));
     inbound::retain(&service, &source, &json!({"enrollments": "7-D"})).await;
     let path = below(&source, "/enrollments");
-    // Jane's is from December, the deleted one from the second of January; all others are from NOW.
     for query in ["", "?user_id=13250", "?course_id=37", "?deleted=true", "?user_id=13250&course_id=37"] {
         let listed = both_ways(&service, &format!("{path}{query}"), key).await;
         assert!(

@@ -124,6 +124,15 @@ async fn a_bad_row_harms_no_other_in_any_form() {
     assert_eq!(listed(&service, &source).await.as_array().unwrap().len(), 4);
 }
 
+/// Else one line of a megabyte would be compared with itself.
+#[tokio::test]
+async fn a_sheet_of_very_many_columns_is_refused_at_once() {
+    let (service, source) = start().await;
+    let columns: Vec<_> = (0..101).map(|number| number.to_string()).collect();
+    let answer = send(&service, &below(&source, "/enrollments"), CSV, columns.join(",")).await;
+    assert_snapshot!(answer.faults(), @r#"["body"] value_error "must have at most 100 columns""#);
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_a_whole_list_is_told_and_nothing_is_imported() {
     let (service, source) = start().await;
@@ -259,7 +268,7 @@ async fn a_list_is_as_old_as_it_says_and_what_was_told_later_stays() {
         faults += &service.post(&format!("{path}?as_of={as_of}"), &row("x")).await.faults();
     }
     assert_snapshot!(faults, @r#"
-    ["query","as_of"] value_error "must not be in the future"
+    ["query","as_of"] value_error "must be at most a day ahead"
     ["query","as_of"] value_error "must be a date and time as in RFC 3339"
     ["query","as_of"] value_error "must be a date and time as in RFC 3339"
     ["query","as_of"] value_error "must be there once"

@@ -44,6 +44,7 @@ mod signing_secret;
 mod source;
 mod source_change;
 mod source_secret;
+mod spoilt_items;
 mod stats;
 mod store_faults;
 mod support;

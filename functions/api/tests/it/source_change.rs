@@ -166,12 +166,12 @@ async fn a_uid_names_one_source_of_an_organization() {
     }
 }
 
-/// Whether work on the source's records is owed from 10 s after the tests' first moment on, when every process has
+/// Whether work on the source's records is owed from 15 s after the tests' first moment on, when every process has
 /// forgotten what the source was like.
 async fn is_owed(service: &Service) -> bool {
     let work = arrange::imagined_source(1, 1, None).retention_work();
     let mut due = Vec::new();
-    for until in [NOW + Duration::from_millis(9_999), NOW + Duration::from_secs(10)] {
+    for until in [NOW + Duration::from_millis(14_999), NOW + Duration::from_secs(15)] {
         let page = service.store.due(work.shard(), until, None, 100).await.unwrap();
         due.push(page.entries.iter().any(|entry| entry.key.work == work));
     }

@@ -8,10 +8,10 @@
 
 mod accept;
 mod check;
+mod header;
 mod kept_headers;
 mod reading;
 mod retry;
-mod sent;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,6 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use tidings_domain::Timestamp;
 use tidings_domain::ids::SourceId;
 use tidings_domain::names::{Reference, Uid};
@@ -29,12 +28,13 @@ use tidings_domain::transaction::MAX_BODY_BYTES;
 use tidings_http::openapi::{HttpErrorOut, HttpValidationError};
 use tidings_http::{ApiError, Path, Proof, Query, read_body};
 use tidings_store::StoreError;
+use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use self::accept::Webhook;
 use self::check::Question;
+use self::header::once;
 use self::reading::Reading;
-use self::sent::once;
 
 pub use self::accept::ReceivedOut;
 pub use self::check::CheckOut;
@@ -45,6 +45,9 @@ pub const MAX_READ_BYTES: usize = 1024 * 1024;
 
 /// How long a sender waits at most for its answer.
 const PATIENCE: Duration = Duration::from_millis(4300);
+
+/// The same for Slack, which gives up after three seconds.
+const SLACKS_PATIENCE: Duration = Duration::from_millis(2500);
 
 /// Receive a webhook
 ///
@@ -67,7 +70,7 @@ pub async fn create(
     Path(reference): Path<Reference<SourceId>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    in_time(receive(&state, &reference, request)).await
+    Box::pin(receive(&state, &reference, request)).await
 }
 
 /// Receive a webhook of Docebo
@@ -85,7 +88,7 @@ pub async fn create(
     ),
 )]
 pub async fn create_docebo(State(state): State<crate::State>, request: Request) -> Result<Response, ApiError> {
-    in_time(receive(&state, &docebo()?, request)).await
+    Box::pin(receive(&state, &docebo()?, request)).await
 }
 
 /// Check a source's door
@@ -108,7 +111,7 @@ pub async fn check(
     Path(reference): Path<Reference<SourceId>>,
     Query(question): Query<Question>,
 ) -> Result<Response, ApiError> {
-    in_time(answer(&state, &reference, question)).await
+    in_time(Instant::now() + PATIENCE, answer(&state, &reference, question)).await
 }
 
 /// Check Docebo's door
@@ -127,7 +130,7 @@ pub async fn check_docebo(
     State(state): State<crate::State>,
     Query(question): Query<Question>,
 ) -> Result<Response, ApiError> {
-    in_time(answer(&state, &docebo()?, question)).await
+    in_time(Instant::now() + PATIENCE, answer(&state, &docebo()?, question)).await
 }
 
 fn docebo() -> Result<Reference<SourceId>, ApiError> {
@@ -135,9 +138,9 @@ fn docebo() -> Result<Reference<SourceId>, ApiError> {
 }
 
 /// What is dropped here may still be written: that is found by the redelivery.
-async fn in_time<T>(work: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+async fn in_time<T>(deadline: Instant, work: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
     let late = |_| Err(ApiError::unavailable("the answer was not ready in time"));
-    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(late)
+    timeout_at(deadline, work).await.unwrap_or_else(late)
 }
 
 async fn receive(
@@ -145,12 +148,18 @@ async fn receive(
     reference: &Reference<SourceId>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let source = find(state, reference).await?;
+    let started = Instant::now();
+    let source = in_time(started + PATIENCE, find(state, reference)).await?;
+    let patience = if source.scheme.kind() == SourceKind::Slack { SLACKS_PATIENCE } else { PATIENCE };
+    in_time(started + patience, take_in(state, &source, request)).await
+}
+
+async fn take_in(state: &crate::State, source: &Source, request: Request) -> Result<Response, ApiError> {
     let headers = request.headers().clone();
     let body = read_body(request).await?;
     let received_at = state.clock.now();
-    verified(state, &source, &headers, &body, received_at)?;
-    let webhook = Webhook { source: &source, headers: &headers, body, received_at };
+    verified(state, source, &headers, &body, received_at)?;
+    let webhook = Webhook { source, headers: &headers, body, received_at };
     if webhook.body.len() > MAX_BODY_BYTES {
         webhook.keep_too_large(state).await?;
         return Err(ApiError::payload_too_large(MAX_BODY_BYTES));
@@ -233,9 +242,4 @@ const fn proof(kind: SourceKind) -> Proof {
         | SourceKind::Standard
         | SourceKind::Stripe => Proof::Signature,
     }
-}
-
-/// Never looked at as anything but text, whoever opens it.
-fn plain_text(text: String) -> Response {
-    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }

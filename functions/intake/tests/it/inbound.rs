@@ -58,6 +58,18 @@ async fn what_was_sent_is_kept_byte_for_byte_with_what_is_owed() {
     assert!(!written.contains("hunter2") && !written.contains("session=secret"), "{written}");
 }
 
+/// Else the schedule could find the entry due, and no transaction: while the transaction is still being written.
+#[tokio::test]
+async fn an_entry_is_not_due_before_it_is_certain_whether_its_transaction_is_there() {
+    let service = Service::with(&[("GRACE_SECONDS", "1")]).await;
+    let (source, path) = service.source_for(&docebo()).await;
+    service.send(docebo().request(&path)).await;
+    let shard = service.transaction(&source, &docebo().name()).await.unwrap().work().shard();
+    let due =
+        async |after: Duration| service.table.store().due(shard, NOW + after, None, 50).await.unwrap().entries.len();
+    assert_eq!((due(Duration::from_millis(4_999)).await, due(Duration::from_secs(5)).await), (0, 1));
+}
+
 #[tokio::test]
 async fn an_accepted_webhook_is_two_writes_side_by_side_and_its_source_is_read_once() {
     let service = Service::start().await;

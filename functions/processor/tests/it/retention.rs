@@ -21,7 +21,7 @@ use crate::support::outbound::impatient;
 use crate::support::{GRACE, World};
 
 /// When the work that follows a change of a source is due.
-const AFTER: Duration = Duration::from_secs(10);
+const AFTER: Duration = Duration::from_secs(15);
 
 const LONG: Retention = Retention {
     transactions: Period::years(2),

@@ -1,19 +1,12 @@
 //! Reads the properties of a payload or a row, and collects what is wrong with them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
-use super::{Form, MAX_TEXT_CHARS, time};
+use super::{Form, MAX_AHEAD, MAX_NUMBER, MAX_TEXT_CHARS, time};
 use crate::Timestamp;
 use crate::enrollment::{Field, Value};
-
-/// Greatest number of a user, a course or a session: what every JSON library reads exactly.
-const MAX_NUMBER: u64 = (1 << 53) - 1;
-
-/// How far a sender's clock may be ahead.
-const AHEAD: Duration = Duration::from_hours(24);
 
 /// Some properties, and their faults so far.
 pub(super) struct Reader<'a> {
@@ -77,7 +70,7 @@ impl<'a> Reader<'a> {
         let at = self.given(name)?.as_str().and_then(|text| time::parse(text).ok().flatten());
         match at {
             None => self.fault(format!("`{name}` must be {}", time::FORM)),
-            Some(at) if at > present + AHEAD => {
+            Some(at) if at > present + MAX_AHEAD => {
                 self.fault(format!("`{name}` must be at most a day after {what}"));
                 return None;
             }

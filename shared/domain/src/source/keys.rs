@@ -7,10 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SourceKind, verification};
 use crate::Timestamp;
-use crate::signature::{Grace, TooManyOldKeys};
-
-/// How many replaced keys may be good at once.
-pub const MAX_OLD_KEYS: usize = crate::signature::MAX_OLD_KEYS;
+use crate::signature::{Grace, MAX_OLD_KEYS, TooManyOldKeys};
 
 /// Longest user, password or secret, in bytes.
 const MAX_BYTES: usize = 512;
@@ -103,7 +100,7 @@ impl fmt::Debug for SourceKey {
 
 /// A key that was replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OldSourceKey {
+struct OldSourceKey {
     /// The key.
     pub key: SourceKey,
     /// When it is not accepted any more, in milliseconds since the epoch.

@@ -17,7 +17,7 @@ use crate::{Store, StoreError};
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How old a source may be that is used because the table is slow. With the time that a sender is answered in it is less
-/// than the ten seconds after which a source's records get the end that it says now.
+/// than the fifteen seconds after which a source's records get the end that it says now.
 const OLDEST: Duration = Duration::from_secs(6);
 
 /// How long it is remembered whose a uid was, to look there first.

@@ -177,3 +177,22 @@ async fn an_enrollment_ends_so_long_after_its_last_change_whenever_its_events_we
     assert_eq!(seen(&keeping(3), days(3)).await, [recent]);
     assert_eq!(seen(&keeping(2), days(3)).await, []);
 }
+
+/// The table deletes it only within days: what follows must not depend on when it does.
+#[tokio::test]
+async fn what_is_past_its_end_is_unknown_to_what_follows() {
+    let store = store().await;
+    let own = key(1, 1, None);
+    let username = (Field::Username, Value::Text("jane".to_owned()));
+    let named = || EnrollmentChange { fields: [username.clone()].into(), ..created(own, 0) };
+    for (change, day, expected) in [
+        (named(), 0, Merged::Created),
+        (named(), 0, Merged::Unchanged),
+        (named(), 2, Merged::Created),
+        (change(own, 4 * 24 * 3600, Rank::Updated, "in_progress"), 4, Merged::Created),
+    ] {
+        assert_eq!(store.merge_enrollments(&keeping(1), &[change], days(day)).await.unwrap(), [expected]);
+    }
+    let known = read(&store, own).await.unwrap();
+    assert_eq!(known.fields.into_keys().collect::<Vec<_>>(), [Field::Status]);
+}

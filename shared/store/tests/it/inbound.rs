@@ -111,19 +111,7 @@ pub(crate) fn transaction_error(second: i64) -> TransactionError {
 
 /// What could not be computed of one of a transaction's payloads.
 pub(crate) fn compute_error(transaction: &Transaction, payload: Option<usize>, failed_at: Timestamp) -> ComputeError {
-    ComputeError {
-        id: transaction.compute_error_id(payload),
-        organization: transaction.organization,
-        source: transaction.source,
-        transaction: transaction.id,
-        name: transaction.name.clone(),
-        event: transaction.event.clone(),
-        payload,
-        message: "`user_id` is missing".to_owned(),
-        tries: 1,
-        created_at: failed_at,
-        updated_at: failed_at,
-    }
+    ComputeError::new(transaction, payload, "`user_id` is missing".to_owned(), failed_at)
 }
 
 pub(crate) fn key(user: u64, course: u64, session: Option<u64>) -> EnrollmentKey {

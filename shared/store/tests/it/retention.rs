@@ -139,6 +139,36 @@ async fn the_records_of_a_source_that_is_there_do_not_go() {
     assert_eq!(records(&store).await.len(), 5);
 }
 
+#[tokio::test]
+async fn a_source_named_like_a_deleted_one_keeps_none_of_its_records() {
+    let store = store().await;
+    let uid = Some(source(1).id.to_string().parse().unwrap());
+    let _ = store.create_source(&Source { uid, ..source(2) }, None).await.unwrap();
+    fill(&store, &source(1), 1).await;
+    let before = records(&store).await.len();
+    apply(&store, None, days(3)).await;
+    assert_eq!(before - records(&store).await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_keeps_its_end_and_stands_in_nobodys_way() {
+    let store = store().await;
+    fill(&store, &source(1), 3).await;
+    let mut spoilt = 0;
+    for mut item in records(&store).await {
+        if item["entity"].as_s().unwrap() == "enrollment" && spoilt == 0 {
+            spoilt = expires_at(&item);
+            item.insert("written_at".to_owned(), AttributeValue::Bool(true));
+            store.client().put_item().table_name("tidings").set_item(Some(item)).send().await.unwrap();
+        }
+    }
+    apply(&store, Some(&keeping(7)), days(3)).await;
+    let ends = ends(&store).await;
+    let enrollments = &ends["enrollment"];
+    assert!(enrollments.contains(&spoilt) && enrollments.iter().filter(|end| **end < spoilt).count() == 2, "{ends:?}");
+    assert!(ends["transaction"].iter().all(|end| *end <= days(9).as_secs()), "{ends:?}");
+}
+
 /// As many as two pages of each kind and a little.
 async fn many(store: &Store) {
     let mut changes = Vec::new();

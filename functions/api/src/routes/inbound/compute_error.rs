@@ -29,7 +29,7 @@ pub struct ComputeErrorOut {
     /// Which of a group's payloads it is, from 0 on; `null` for all of the transaction.
     payload: Option<usize>,
     /// What is wrong.
-    #[schema(example = "user_id: is required")]
+    #[schema(example = "`user_id` is required")]
     message: String,
     /// How often it was tried.
     tries: u32,

@@ -7,6 +7,7 @@ mod sheet;
 use axum::extract::State;
 use serde::Serialize;
 use tidings_domain::Timestamp;
+use tidings_domain::docebo::{MAX_NUMBER, MAX_TEXT_CHARS};
 use tidings_domain::enrollment::{Enrollment, EnrollmentKey, Field, Value};
 use tidings_domain::ids::SourceId;
 use tidings_domain::names::Reference;
@@ -20,12 +21,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::filters::parameter;
 use crate::reach;
-
-/// Greatest number of a user or a course.
-const MAX_NUMBER: u64 = (1 << 53) - 1;
-
-/// Longest status, in characters.
-const MAX_STATUS_CHARS: usize = 1000;
 
 /// What of nothing is known stands as `null`.
 const NULL: &Value = &Value::Null;
@@ -112,8 +107,8 @@ struct Filter(EnrollmentFilter);
 impl FromQuery for Filter {
     fn from_query(query: &mut QueryString) -> Option<Self> {
         let status = |text: &str| match text.chars().count() {
-            1..=MAX_STATUS_CHARS => Ok(text.to_owned()),
-            _ => Err(format!("must be 1 to {MAX_STATUS_CHARS} characters long")),
+            1..=MAX_TEXT_CHARS => Ok(text.to_owned()),
+            _ => Err(format!("must be 1 to {MAX_TEXT_CHARS} characters long")),
         };
         Some(Self(EnrollmentFilter {
             user: query.one("user_id", number),
@@ -133,8 +128,7 @@ fn number(text: &str) -> Result<u64, String> {
 impl IntoParams for Filter {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(MAX_NUMBER));
-        let text =
-            ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_STATUS_CHARS));
+        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_TEXT_CHARS));
         let flag = ObjectBuilder::new().schema_type(Type::Boolean);
         vec![
             parameter("user_id", "Only this user's.", number().build()),

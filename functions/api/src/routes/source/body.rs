@@ -148,7 +148,7 @@ pub struct RetentionIn {
     /// From when something last could not be computed.
     #[schema(value_type = Option<String>, nullable = false, default = "90-D", pattern = "^[1-9][0-9]*-[DMY]$")]
     compute_errors: Option<Period>,
-    /// From when the last event that changed an enrollment was fired.
+    /// From when an enrollment last changed here, whenever its event was fired.
     #[schema(value_type = Option<String>, nullable = false, default = "1-Y", pattern = "^[1-9][0-9]*-[DMY]$")]
     enrollments: Option<Period>,
 }
@@ -193,7 +193,7 @@ pub struct RetentionOut {
     /// From when something last could not be computed.
     #[schema(value_type = String, example = "90-D")]
     compute_errors: Period,
-    /// From when the last event that changed an enrollment was fired.
+    /// From when an enrollment last changed here, whenever its event was fired.
     #[schema(value_type = String, example = "1-Y")]
     enrollments: Period,
 }

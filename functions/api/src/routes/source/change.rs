@@ -20,7 +20,7 @@ use crate::change::later_than;
 
 /// How long after a change of its retention a source's records are gone through. Whoever writes one by then knows the
 /// change: nobody keeps a source in memory for as long.
-pub(super) const RETENTION_DELAY: Duration = Duration::from_secs(10);
+pub(super) const RETENTION_DELAY: Duration = Duration::from_secs(15);
 
 /// A source as a body asks for it.
 pub(super) struct Wanted {

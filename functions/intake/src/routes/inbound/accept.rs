@@ -1,5 +1,7 @@
 //! Keeping what was received.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -15,10 +17,15 @@ use tidings_store::transaction::TransactionAccepted;
 use utoipa::ToSchema;
 
 use super::reading::Named;
-use super::{kept_headers, unavailable};
+use super::{PATIENCE, kept_headers, unavailable};
 
 /// What senders were always answered.
 const SAVED: &str = "Transaction has been saved successfully";
+
+/// A transaction's entry is written beside it, and not due before it is certain whether the transaction is there: the
+/// schedule takes an entry off that has no record.
+const LEAST_GRACE: Duration = Duration::from_secs(5);
+const _: () = assert!(LEAST_GRACE.as_millis() > PATIENCE.as_millis());
 
 const ID_TAKEN: &str = "Another body was received under this id before.";
 
@@ -87,7 +94,8 @@ impl Webhook<'_> {
             message: None,
         };
         let until = source.retention.transactions.end(received_at);
-        let accepted = state.store.create_transaction(&transaction, received_at + state.grace, until);
+        let due = received_at + state.grace.max(LEAST_GRACE);
+        let accepted = state.store.create_transaction(&transaction, due, until);
         Ok(match accepted.await.map_err(unavailable)? {
             TransactionAccepted::Written => Outcome::Accepted(received(&transaction)?),
             TransactionAccepted::Repeated(first) if is_redelivery(source, &transaction, &first) => {

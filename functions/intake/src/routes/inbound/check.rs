@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use tidings_domain::Timestamp;
 use tidings_domain::source::verification::knows_secret;
@@ -9,7 +10,7 @@ use tidings_domain::source::{SourceKeys, SourceKind};
 use tidings_http::{ApiError, FromQuery, QueryString};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{plain_text, proof};
+use super::proof;
 
 /// Longest challenge, in characters.
 pub(super) const MAX_CHALLENGE: usize = 512;
@@ -90,6 +91,7 @@ pub(super) fn is_challenge(text: &str) -> bool {
     (1..=MAX_CHALLENGE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Never looked at as anything but text, whoever opens it.
 pub(super) fn give_back(challenge: String) -> Response {
-    plain_text(challenge)
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], challenge).into_response()
 }

@@ -11,7 +11,7 @@ use tidings_domain::transaction::{MAX_EVENT_CHARS, MAX_MESSAGE_ID_CHARS};
 use tidings_http::{Fault, FaultKind, FromJson as _, Text, parse};
 
 use super::check::{MAX_CHALLENGE, is_challenge};
-use super::sent::{Once, once};
+use super::header::{Once, once};
 
 /// The event of a request that does not name one.
 const UNKNOWN: &str = "unknown";

@@ -1,17 +1,17 @@
 //! Trying again what was refused: once its source is configured otherwise it may be what it is sent as.
 
 use axum::extract::State;
-use sha2::{Digest as _, Sha256};
-use tidings_domain::ids::{RANDOM_BYTES, SourceId, TransactionErrorId, TransactionId};
+use tidings_domain::ids::{OrganizationId, SourceId, TransactionErrorId, TransactionId};
 use tidings_domain::names::Reference;
-use tidings_domain::transaction::{TransactionError, TransactionName};
+use tidings_domain::transaction::TransactionName;
 use tidings_http::openapi::{HttpErrorOut, HttpValidationError};
 use tidings_http::{ApiError, Caller, Organization, Path, Reply};
 use tidings_runtime::random;
+use tokio::time::Instant;
 
 use super::accept::{Outcome, Webhook, id_taken};
 use super::reading::{Reading, read};
-use super::{ReceivedOut, kept_headers};
+use super::{PATIENCE, ReceivedOut, in_time, kept_headers};
 
 /// Try a rejected webhook again
 ///
@@ -35,8 +35,17 @@ pub async fn retry(
     caller: Caller<Organization>,
     Path((source, error)): Path<(Reference<SourceId>, TransactionErrorId)>,
 ) -> Result<Reply, ApiError> {
+    in_time(Instant::now() + PATIENCE, try_again(&state, caller.organization, &source, error)).await
+}
+
+async fn try_again(
+    state: &crate::State,
+    organization: OrganizationId,
+    source: &Reference<SourceId>,
+    error: TransactionErrorId,
+) -> Result<Reply, ApiError> {
     let now = state.clock.now();
-    let source = state.store.source(caller.organization, &source).await?.ok_or_else(ApiError::not_found)?;
+    let source = state.store.source(organization, source).await?.ok_or_else(ApiError::not_found)?;
     let error = state.store.transaction_error(&source, error, now).await?.ok_or_else(ApiError::not_found)?;
     if !error.is_whole() {
         return Err(ApiError::conflict("Only the beginning of its body was kept."));
@@ -48,20 +57,11 @@ pub async fn retry(
     };
     let webhook = Webhook { source: &source, headers: &headers, body: error.body.clone(), received_at: now };
     let id = TransactionId::new(now, random::bytes());
-    match webhook.accept(&state, named, id, name(&error)).await? {
+    match webhook.accept(state, named, id, TransactionName::of_error(&error)).await? {
         Outcome::Accepted(reply) => {
             state.store.delete_transaction_error(&error).await?;
             Ok(reply)
         }
         Outcome::IdTaken => Err(id_taken()),
     }
-}
-
-/// What a webhook without a name of its own is found by: always the same, so that of two tries, or of one that died before
-/// the error was deleted, there is one transaction.
-fn name(error: &TransactionError) -> TransactionName {
-    let hash = Sha256::digest(error.id.to_string());
-    let mut random = [0; RANDOM_BYTES];
-    random.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-    TransactionName::of_transaction(TransactionId::new(error.received_at, random))
 }

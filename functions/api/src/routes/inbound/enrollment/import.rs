@@ -3,8 +3,6 @@
 mod body;
 mod rows;
 
-use std::time::Duration;
-
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -22,9 +20,6 @@ use self::rows::Rows;
 use super::sheet;
 use crate::filters::{date_time, parameter};
 use crate::reach;
-
-/// How far a caller's clock may be ahead.
-const AHEAD: Duration = Duration::from_hours(24);
 
 /// Most properties of a row of which it is told that they are not known.
 const MAX_UNKNOWN: usize = 10;
@@ -146,8 +141,10 @@ pub async fn import(
     let source = reach::source(&state, &caller, &source).await?;
     let now = state.clock.now();
     let as_of = as_of.unwrap_or(now);
-    if as_of > now + AHEAD {
-        return Err(ApiError::invalid(vec![rows::fault("must not be in the future").within("as_of").within("query")]));
+    if as_of > now + docebo::MAX_AHEAD {
+        return Err(ApiError::invalid(vec![
+            rows::fault("must be at most a day ahead").within("as_of").within("query"),
+        ]));
     }
     // A clock that is somewhat ahead is no reason to let its list win over what happens meanwhile.
     let as_of = as_of.min(now);

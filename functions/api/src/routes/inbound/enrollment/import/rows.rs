@@ -12,6 +12,9 @@ use super::super::sheet::{COLUMNS, unguard};
 /// Most rows of a list.
 const MAX_ROWS: usize = 1000;
 
+/// Most columns of a sheet: of more, not each is looked at.
+const MAX_COLUMNS: usize = 100;
+
 /// Most bytes of a list.
 const MAX_BYTES: usize = 1024 * 1024;
 
@@ -145,6 +148,9 @@ fn csv_rows(text: &str) -> Result<Vec<Row>, ApiError> {
 
 /// Every fault of the line that names the columns.
 fn check_columns(columns: &[&str]) -> Result<(), ApiError> {
+    if columns.len() > MAX_COLUMNS {
+        return Err(ApiError::invalid_body(vec![fault(format!("must have at most {MAX_COLUMNS} columns"))]));
+    }
     let at = |kind, why: &'static str, name: &str| Fault::new(kind, why).within(shortened(name));
     let missing = REQUIRED.iter().filter(|name| !columns.contains(name));
     let mut faults: Vec<_> = missing.map(|name| at(FaultKind::Missing, "must be a column", name)).collect();
