@@ -92,14 +92,14 @@ pub async fn run(options: &Options) -> anyhow::Result<String> {
         }
     }
     let bytes = webhook(1, &fired_at()).len();
+    let [few, many] = CASES.map(|case| options.scaled(case.count));
     let before = format!(
         "`POST /transaction` of `tidings serve`, on disk and with `--memory`, in turns, {} rounds, a new service in each. \
          {SENDERS} senders at once: each sends a webhook of Docebo ({bytes} bytes, an enrollment of its own), waits for the \
-         answer, and sends the next; at \"100 a second\" they are sent evenly. There are {:?} webhooks. Senders and service share the \
-         machine's cores. \"Answer\" is from sending the request to having its answer, \"computed\" from the service's \
+         answer, and sends the next; at \"100 a second\" they are sent evenly. There are {few} webhooks of the first kind and {many} \
+         of the second. Senders and service share the machine's cores. \"Answer\" is from sending the request to having its answer, \"computed\" from the service's \
          receiving it to its having computed the enrollment, by its own clock. Memory is the most that was seen.",
         options.rounds,
-        CASES.map(|case| options.scaled(case.count)),
     );
     let after = "Every webhook that was answered was computed, and there was an enrollment of each.";
     Ok(section("One machine: inbound webhooks a second", &before, &grid, after))
