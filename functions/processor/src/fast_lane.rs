@@ -18,7 +18,7 @@ use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_lambda_events::streams::DynamoDbEventResponse;
 use futures::StreamExt as _;
 use tidings_domain::Timestamp;
-use tidings_domain::agenda::{Entry, EntryKey, Kind};
+use tidings_domain::agenda::{Entry, EntryKey};
 use tidings_store::agenda::{self, Claim, owed};
 use tidings_store::stream::{Change, failures};
 use tidings_telemetry::{chain, ignore};
@@ -120,8 +120,7 @@ async fn keep_standing(context: &Context, batch: &mut Vec<Owed>) {
             Err(error) => warn!(error = chain(&error), "left a batch to the slow lane: the agenda cannot be read"),
         }
     }
-    // A transaction is written beside its entry, which may still be on its way. Whether it is done, it says itself.
-    batch.retain(|owed| standing.contains(&owed.key) || owed.key.work.kind == Kind::Transaction);
+    batch.retain(|owed| standing.contains(&owed.key) || work::is_told_by_record(owed.key.work.kind));
     for owed in batch {
         owed.may_be_begun = true;
     }

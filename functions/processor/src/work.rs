@@ -69,6 +69,24 @@ pub(crate) async fn run(context: &Context, work: Task) -> Result<Done, StoreErro
     }
 }
 
+/// Whether the record itself says that its work is done, so that nothing follows from an entry that is not there: a
+/// transaction is written beside its entry, which may still be on its way.
+pub(crate) fn is_told_by_record(kind: Kind) -> bool {
+    match kind {
+        Kind::Transaction => true,
+        Kind::Broadcast
+        | Kind::Delivery
+        | Kind::Expunge
+        | Kind::Forward
+        | Kind::Initialization
+        | Kind::Job
+        | Kind::Message
+        | Kind::Purge
+        | Kind::Retention
+        | Kind::Task => false,
+    }
+}
+
 /// How long a try of this kind may take at most, when each request gets this patience.
 pub(crate) fn longest_try(kind: Kind, patience: Duration) -> Duration {
     match kind {

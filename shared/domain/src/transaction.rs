@@ -77,6 +77,17 @@ pub enum TransactionStatus {
     Failed,
 }
 
+impl TransactionStatus {
+    /// What the table calls it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Computed => "computed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// An inbound webhook that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {

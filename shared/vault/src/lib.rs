@@ -1,4 +1,5 @@
-//! Seals what the table must not show: endpoints' signing keys and header values.
+//! Seals what the table must not show: endpoints' signing keys and header values, and what sources' requests are
+//! verified with.
 //!
 //! Whoever reads the table, a backup or an export of it gets sealed bytes only. Each organization has a key of its own,
 //! derived (HKDF-SHA256) from a secret that is configured, so there is nothing to store and nothing to fetch. A value
@@ -20,6 +21,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use tidings_domain::endpoint::Sealed;
 use tidings_domain::ids::OrganizationId;
+use tidings_domain::source::{Source, SourceKeys};
 use tidings_runtime::random;
 use tidings_runtime::settings::{EncryptionKeys, Secret};
 
@@ -95,6 +97,18 @@ impl Vault {
             .len();
         body.truncate(opened);
         Ok(Opened(body))
+    }
+
+    /// Seals what a source's requests are verified with.
+    pub fn seal_source_keys(&self, source: &Source, keys: &SourceKeys) -> Sealed {
+        self.seal(source.organization, &source.keys_context(), keys.seal_text().as_bytes())
+    }
+
+    /// Opens it again. None of a source that verifies nothing.
+    pub fn open_source_keys(&self, source: &Source) -> Result<Option<SourceKeys>, OpenError> {
+        let Some(sealed) = &source.keys else { return Ok(None) };
+        let opened = self.open(source.organization, &source.keys_context(), sealed)?;
+        opened.as_text().and_then(SourceKeys::from_text).map(Some).ok_or(OpenError::Form)
     }
 }
 

@@ -225,10 +225,7 @@ fn tell(source: &Source, unverified: Unverified) {
 }
 
 fn keys(state: &crate::State, source: &Source) -> Result<Option<SourceKeys>, ApiError> {
-    let Some(sealed) = &source.keys else { return Ok(None) };
-    let opened = state.vault.open(source.organization, &source.keys_context(), sealed).map_err(ApiError::internal)?;
-    let keys = opened.as_text().and_then(SourceKeys::from_text);
-    keys.map(Some).ok_or_else(|| ApiError::internal("a source's keys cannot be read"))
+    state.vault.open_source_keys(source).map_err(ApiError::internal)
 }
 
 const fn proof(kind: SourceKind) -> Proof {

@@ -179,6 +179,16 @@ async fn an_event_is_found_where_its_kind_has_it() {
     "#);
 }
 
+/// The signature's headers under the names that they had before.
+fn under_older_names(headers: &mut http::HeaderMap) {
+    for (new, old) in
+        [("webhook-id", "svix-id"), ("webhook-timestamp", "svix-timestamp"), ("webhook-signature", "svix-signature")]
+    {
+        let value = headers.remove(new).unwrap();
+        headers.insert(old, value);
+    }
+}
+
 #[tokio::test]
 async fn an_older_name_of_a_standard_header_is_as_good() {
     let service = Service::start().await;
@@ -186,12 +196,7 @@ async fn an_older_name_of_a_standard_header_is_as_good() {
     let (source, path) = service.source_for(&sender).await;
     let mut request = sender.request(&path);
     let headers = request.headers_mut();
-    for (new, old) in
-        [("webhook-id", "svix-id"), ("webhook-timestamp", "svix-timestamp"), ("webhook-signature", "svix-signature")]
-    {
-        let value = headers.remove(new).unwrap();
-        headers.insert(old, value);
-    }
+    under_older_names(headers);
     new_transaction(service.send(request).await).await;
     assert!(service.transaction(&source, &sender.name()).await.is_some());
 }
@@ -204,12 +209,7 @@ async fn an_id_that_is_not_signed_is_not_taken_for_the_one_that_is() {
     // Signed under the older names, and an id of the newer one beside them: it would be a webhook that is new each time.
     let mut request = sender.request(&path);
     let headers = request.headers_mut();
-    for (new, old) in
-        [("webhook-id", "svix-id"), ("webhook-timestamp", "svix-timestamp"), ("webhook-signature", "svix-signature")]
-    {
-        let value = headers.remove(new).unwrap();
-        headers.insert(old, value);
-    }
+    under_older_names(headers);
     headers.insert("webhook-id", "another".parse().unwrap());
     assert_eq!(service.send(request).await.status(), 401);
     // And the other way round.

@@ -15,15 +15,6 @@ use crate::{DecodeError, Store, StoreError, keys};
 /// Transactions that are written side by side.
 const AT_ONCE: usize = 16;
 
-/// What the table calls a status.
-fn code(status: TransactionStatus) -> &'static str {
-    match status {
-        TransactionStatus::Pending => "pending",
-        TransactionStatus::Computed => "computed",
-        TransactionStatus::Failed => "failed",
-    }
-}
-
 /// A change of this transaction, and of no later one of its name.
 fn of_it(transaction: &Transaction) -> Change {
     Change::new().only_if(keys::INDEX_SK, s(transaction.id.to_string()))
@@ -32,7 +23,7 @@ fn of_it(transaction: &Transaction) -> Change {
 /// What was computed.
 fn computed(transaction: &Transaction, until: Timestamp) -> Change {
     of_it(transaction)
-        .set("status", s(code(transaction.status)))
+        .set("status", s(transaction.status.code()))
         .set_or_remove("computed_at", transaction.computed_at.map(|at| n(at.as_millis())))
         .set(keys::TTL, n(until.as_secs()))
         .remove(crate::OWED)
@@ -91,7 +82,7 @@ impl Store {
         // First: a pending transaction without an entry would stay so.
         self.put_entries(&entries, Starts::WhenDue).await?;
         let replays = transactions.iter().zip(&entries).map(|(transaction, entry)| async move {
-            let mut change = of_it(transaction).set("status", s(code(TransactionStatus::Pending)));
+            let mut change = of_it(transaction).set("status", s(TransactionStatus::Pending.code()));
             for (name, value) in owing(entry) {
                 change = change.set(&name, value);
             }

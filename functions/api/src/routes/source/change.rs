@@ -135,18 +135,12 @@ pub(super) async fn change(state: &State, before: Source, mut after: Source) -> 
 
 /// What a source's requests are verified with, for the table.
 pub(super) fn seal(state: &State, source: &Source, keys: &SourceKeys) -> Sealed {
-    state.vault.seal(source.organization, &source.keys_context(), keys.seal_text().as_bytes())
+    state.vault.seal_source_keys(source, keys)
 }
-
-/// They are not shown.
-const UNREADABLE: &str = "a source's sealed keys are none of any version";
 
 /// What a source's requests are verified with.
 pub(super) fn open(state: &State, source: &Source) -> Result<Option<SourceKeys>, ApiError> {
-    let Some(sealed) = &source.keys else { return Ok(None) };
-    let opened = state.vault.open(source.organization, &source.keys_context(), sealed).map_err(ApiError::internal)?;
-    let text = opened.as_text().ok_or_else(|| ApiError::internal(UNREADABLE))?;
-    SourceKeys::from_text(text).map(Some).ok_or_else(|| ApiError::internal(UNREADABLE))
+    state.vault.open_source_keys(source).map_err(ApiError::internal)
 }
 
 pub(super) fn uid_taken() -> ApiError {
